@@ -1,0 +1,5 @@
+"""``python -m tap_bitbucket``."""
+
+from tap_bitbucket.cli import main
+
+main()

@@ -1,0 +1,342 @@
+"""BitbucketStream joins reading, bookmarks and rows: the one module that knows them all.
+
+A stream is a class with ``name``, ``path``, ``primary_keys`` and ``incremental``; a class that
+has a name is registered by being defined. Every stream is a root stream of the SDK, with one
+partition per workspace or repository: what lies below a pull request or a pipeline is read inside
+its repository's partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_bitbucket.directory import Directory, Feed, Repository
+from tap_bitbucket.http.errors import Fatal, MissingScope, SkipPartition
+from tap_bitbucket.http.paging import Page, Paging
+from tap_bitbucket.http.reader import Listing, pages
+from tap_bitbucket.http.request import Request, path
+from tap_bitbucket.incremental.passes import Context, Pass, Strategy
+from tap_bitbucket.reading import Partition, Reading
+from tap_bitbucket.rows import DISPLACED, Fit, Row, drop_secrets, to_microseconds, with_context
+from tap_bitbucket.schemas import stream_schema
+from tap_bitbucket.selection import cut, fields
+from tap_bitbucket.singer import SingerStream
+from tap_bitbucket.state import State
+
+if TYPE_CHECKING:
+    from tap_bitbucket.tap import TapBitbucket
+
+CONTEXT_COLUMNS = (
+    "workspace",
+    "repository_uuid",
+    "repository",
+    "repository_full_name",
+    "project_uuid",
+    "project_key",
+)
+"""What the scopes add to every row."""
+
+REGISTRY: dict[str, type[BitbucketStream]] = {}
+"""Every stream by name, in the order of definition, which is the order of reading."""
+
+
+class BitbucketStream(SingerStream):
+    """A list of Bitbucket Cloud.
+
+    Attributes:
+        path: Template of the list's path below ``api_url``.
+        incremental: How it is read again.
+        scope: The OAuth scope it needs.
+        paging: How the list goes on.
+        pagelen: The longest page that the endpoint allows, 0 where it takes no such parameter.
+        extra_fields: What Bitbucket leaves out of the list unless asked.
+        takes_fields: Whether the endpoint honours ``fields``; the pipelines service does not.
+        contexts: Definitions of the columns that the scope adds.
+        derived: Columns that the tap makes.
+        unrolled: Whether another stream's rows hold this one's, so that there is nothing to read.
+    """
+
+    name: str = ""
+    path: ClassVar[str] = ""
+    incremental: ClassVar[Strategy]
+    scope: ClassVar[str] = "repository"
+    paging: ClassVar[Paging] = Paging.NEXT
+    pagelen: ClassVar[int] = 100
+    extra_fields: ClassVar[tuple[str, ...]] = ()
+    takes_fields: ClassVar[bool] = True
+    contexts: ClassVar[tuple[str, ...]] = ()
+    derived: ClassVar[tuple[str, ...]] = ()
+    unrolled: ClassVar[bool] = False
+
+    primary_keys: Sequence[str] = ()
+    replication_key: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Register a class that declares a name."""
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            cls.replication_key = cls.incremental.replication_key
+            REGISTRY[cls.name] = cls
+
+    def __init__(self, tap: TapBitbucket) -> None:
+        """Set up the stream; nothing is read."""
+        super().__init__(tap, stream_schema(self.name, self.primary_keys, self.contexts))
+        self.complete = True
+        self.written = 0
+        self._denied: MissingScope | None = None
+        self._fit = Fit(self.name, self._described.published)
+
+    # -- what a strategy asks ---------------------------------------------------------------------
+
+    @property
+    def directory(self) -> Directory:
+        """Return what is read once per run."""
+        return self._tap.directory
+
+    @property
+    def start_date(self) -> str | None:
+        """Return the moment before which nothing is read on the first pass."""
+        value: str | None = self.config.get("start_date")
+        return value
+
+    @property
+    def lookback(self) -> float:
+        """Return how many seconds before its bookmark the user wants read again."""
+        by_stream: Mapping[str, float] = self.config.get("lookback") or {}
+        return float(by_stream.get(self.name, by_stream.get("*", 0)))
+
+    @property
+    def reconciling(self) -> bool:
+        """Whether this pass reads everything, to tell what was deleted."""
+        return self._tap.reconciliation.due(self)
+
+    def repository(self, context: Context) -> Repository:
+        """Return a partition's repository."""
+        raise NotImplementedError
+
+    def heads(self, context: Context) -> Iterator[str]:
+        """Yield the hashes that branches and tags point to."""
+        raise NotImplementedError
+
+    def bookmark_of(self, context: Context) -> State:
+        """Return the partition's state as the run found it; empty for a forced full table."""
+        if self.forced_replication_method == "FULL_TABLE":
+            return {}
+        return self._tap.bookmarks.of(self.name, context)
+
+    def below(self) -> list[BitbucketStream]:
+        """Return the streams that take their parents from this one and are read."""
+        return [
+            stream
+            for stream in self._tap.bitbucket_streams
+            if self.name in stream.needs() and (stream.selected or stream.has_selected_descendents)
+        ]
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the streams that must be read before this one."""
+        strategy = self.incremental
+        wanted = (getattr(strategy, "parents", None), getattr(strategy, "gate", None))
+        return tuple(name for name in wanted if name)
+
+    @property  # type: ignore[misc]  # final in the SDK, which asks only streams linked by class
+    def has_selected_descendents(self) -> bool:
+        """Whether a stream that is read depends on this one: it is then read but not written.
+
+        The SDK asks this of parents of child streams; dependants here are root streams.
+        """
+        return bool(self.below())
+
+    def floors_below(self, context: Context) -> list[str | None]:
+        """Return how far back each stream below needs this one."""
+        return [stream.floor_above(self.name, context) for stream in self.below()]
+
+    def floor_above(self, name: str, context: Context) -> str | None:
+        """Return how far back this stream needs the stream ``name``."""
+        before = self.bookmark_of(context)
+        if getattr(self.incremental, "gate", None) == name:
+            gate: str | None = before.get("gate")
+            return gate
+        return self.incremental.begin(self, context).floor
+
+    def unfinished_below(self, context: Context) -> list[list[str]]:
+        """Return the parents that each stream below still waits for."""
+        return [stream.bookmark_of(context).get("unfinished", []) for stream in self.below()]
+
+    def readings(self, context: Context) -> Iterable[Reading]:
+        """Return the lists of a whole pass."""
+        return [Reading(lambda: self.pages(self.listing(context)))]
+
+    def note_parents(self, feed: Feed[Any], page: Page) -> None:
+        """Tell the streams below about the rows of a page; runs in a worker."""
+
+    def beyond_the_list(
+        self,
+        context: Context,  # noqa: ARG002 - for those that have something
+        last: Page | None,  # noqa: ARG002
+        floor: str | None,  # noqa: ARG002
+    ) -> Iterator[Page]:
+        """Yield what a list that ends early does not hold."""
+        return iter(())
+
+    def key_of(self, row: Row) -> str:
+        """Return what identifies a row within its partition."""
+        return " ".join(str(row.get(key)) for key in self.primary_keys if key not in self._own)
+
+    @property
+    def _own(self) -> frozenset[str]:
+        return frozenset(("repository_uuid",))
+
+    def cursor_of(self, row: Row) -> str | None:
+        """Return a row's cursor."""
+        value: str | None = row.get(self.replication_key or "")
+        return value
+
+    def unfinished(self, row: Row) -> bool:  # noqa: ARG002 - for those that finish
+        """Whether a row will go on changing."""
+        return False
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def path_names(self, context: Context) -> dict[str, Any]:
+        """Return what fills the path's placeholders."""
+        raise NotImplementedError
+
+    def columns(self, context: Context) -> dict[str, Any]:
+        """Return the columns that every row of a partition carries."""
+        raise NotImplementedError
+
+    def listing(self, context: Context, parent: Mapping[str, Any] | None = None) -> Listing:
+        """Return the list of one partition, or of one parent in it."""
+        names = {**self.path_names(context), **(parent or {})}
+        params: list[tuple[str, str]] = []
+        if self.pagelen and self.paging is not Paging.ENTITY:
+            params.append(("pagelen", str(self.pagelen)))
+        more, less = self._fields()
+        if more or less:
+            params.append(("fields", ",".join([*more, *less])))
+        request = Request(path(self.path, **names), tuple(params))
+        # Whether Bitbucket refuses names that it does not know is not documented.
+        simpler = [("fields", ",".join(more) or None)] if less else []
+        return Listing(request, self.paging, simpler=tuple(simpler))
+
+    def narrow(self, listing: Listing, condition: str | None) -> None:
+        """Add a filter to a listing.
+
+        Not every list is documented to filter: without, the strategy sorts out the rows itself.
+        """
+        if condition is not None:
+            listing.request = listing.request.with_params({"q": condition})
+            listing.simpler = (*listing.simpler, ("q", None))
+
+    def item_request(self, context: Context, key: str) -> Request:
+        """Return the request for one row."""
+        return Request(path(self.path.rstrip("/") + "/{key}", key=key, **self.path_names(context)))
+
+    def pages(self, listing: Listing) -> Iterator[Page]:
+        """Read a list; ask nothing more once a scope is known to be missing."""
+        if self._denied is not None:
+            raise self._denied
+        try:
+            yield from pages(self._tap.session, listing)
+        except MissingScope as error:
+            self._denied = error
+            raise
+
+    def _fields(self) -> tuple[list[str], list[str]]:
+        """Return what ``fields=`` adds to the list's own properties, and what it takes away."""
+        if not self.takes_fields or self.paging is Paging.ENTITY:
+            return [], []
+        cut_here = {path_[0] for path_ in self.cuts if len(path_) == 1}
+        more = [f"+values.{name}" for name in self.extra_fields if name not in cut_here]
+        return more, fields(self.cuts, self.made_columns)
+
+    @property
+    def made_columns(self) -> set[str]:
+        """Return the columns that Bitbucket does not know."""
+        return {*self.derived, *DISPLACED.values(), *CONTEXT_COLUMNS}
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def get_records(self, context: Any) -> Iterator[Row]:
+        """Yield the rows of one partition and move its bookmark; or skip it, naming the reason."""
+        if context is None and self.partitions is not None:
+            return
+        self._stream_version = self._tap.reconciliation.version_of(self)
+        partition = self._tap.open(self, context)
+        try:
+            yield from self.select(partition, context)
+        except SkipPartition as error:
+            partition.abandon()
+            self.complete = False
+            if isinstance(error, MissingScope) and self.config["on_missing_scope"] == "fail":
+                raise Fatal(str(error)) from None
+            self._tap.summary.skipped(self.name, self.label(context), error)
+            return
+        self._tap.summary.partition_read(self.name)
+        self.move_bookmark(partition.work, context)
+
+    def select(self, partition: Partition, context: Context) -> Iterator[Row]:
+        """Yield the rows of a partition that are to be written."""
+        work = partition.work
+        for row in self.rows(partition, context):
+            if self.selected and work.accept(row):
+                self.written += 1
+                yield row
+        if self.selected:
+            for row in work.leftovers():
+                self.written += 1
+                yield row
+
+    def rows(self, partition: Partition, context: Context) -> Iterator[Row]:
+        """Yield all rows of a partition, ready but for what is not selected."""
+        columns = self.columns(context)
+        for reading in partition.readings():
+            whole = {**columns, **reading.columns}
+            for page in partition.pages(reading):
+                if not self.selected and not self.companions:
+                    continue
+                for raw in page.rows():
+                    row = self.derive(with_context(raw, whole), context)
+                    if row is not None:
+                        yield self.finished(row)
+
+    def finished(self, row: Row) -> Row:
+        """Return a row without secrets and odd values."""
+        drop_secrets(row, self._described.secret)
+        if not self.takes_fields:
+            to_microseconds(row, self._described.timestamps)
+        self._fit(row)
+        return row
+
+    @property
+    def companions(self) -> list[BitbucketStream]:
+        """Return streams whose rows are unrolled from this one's."""
+        return []
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add the columns that the tap makes; None drops the row."""
+        return row
+
+    def post_process(self, row: Any, context: Any = None) -> Any:  # noqa: ARG002
+        """Cut what is not selected, in arrays too, which the SDK leaves."""
+        cut(row, self.cuts)
+        return row
+
+    def move_bookmark(self, work: Pass, context: Context) -> None:
+        """Write the partition's state. All its rows are out."""
+        state = work.bookmark()
+        if state is not None and self.forced_replication_method != "FULL_TABLE":
+            entry = self.get_context_state(context)
+            kept = {"context": entry["context"]} if context else {}
+            entry.clear()
+            entry.update({**kept, **state})
+
+    def _sync_records(self, context: Any = None, *, write_messages: bool = True) -> Any:
+        yield from super()._sync_records(context, write_messages=write_messages)
+        if self._tap.reading_ahead:
+            self._tap.reconciliation.finish(self)
+
+    def label(self, context: Context) -> str:
+        """Return a partition's name for people."""
+        return ", ".join(str(value) for value in (context or {}).values()) or "everything"

@@ -1,0 +1,165 @@
+"""What many streams ask for, read once per run: workspaces, repositories, and who changed.
+
+The streams that read these lists anyway write what they see into feeds; the streams below them
+take it from there. A feed may be read while it grows: comments of the first pull requests are
+asked for while later pages of the list of pull requests are still on their way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+Key = tuple[str, tuple[tuple[str, Any], ...]]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace that this run reads."""
+
+    slug: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository that this run reads.
+
+    Attributes:
+        workspace: The workspace's slug.
+        updated_on: Moves with every push, not with pull requests.
+        empty: Whether it has no main branch, as before the first push.
+    """
+
+    uuid: str
+    slug: str
+    full_name: str
+    workspace: str
+    updated_on: str | None
+    empty: bool
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A row that other rows hang below.
+
+    Attributes:
+        key: What identifies it in a bookmark.
+        columns: What its children's rows carry of it, also used to fill their path.
+        created: When it was created (ISO 8601).
+        changed: When it last changed, as far as Bitbucket tells.
+        unfinished: Whether it will go on changing without saying so.
+        counts: What it says about the number of its children.
+    """
+
+    key: str
+    columns: Mapping[str, Any]
+    created: str
+    changed: str
+    unfinished: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Feed(Generic[T]):
+    """A list that one thread fills and others read, from its beginning, while it grows.
+
+    Attributes:
+        as_of: The moment that the list describes, as the filling stream's bookmark has it.
+        mark: A digest of what may change without a trace in the list's cursor.
+    """
+
+    def __init__(self, pump: Callable[[], Iterator[object]] | None = None) -> None:
+        self.as_of: str | None = None
+        self.mark: str | None = None
+        self._items: list[T] = []
+        self._changed = threading.Condition()
+        self._finished = False
+        self._error: BaseException | None = None
+        self._source = None if pump is None else pump()
+
+    def add(self, item: T) -> None:
+        """Append an item."""
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Say that the list is complete, or why it never will be."""
+        with self._changed:
+            self._finished, self._error = True, error
+            self._changed.notify_all()
+
+    def complete(self) -> None:
+        """Wait until the list is complete; raise what prevented it."""
+        for _ in self:
+            pass
+
+    def __iter__(self) -> Iterator[T]:
+        position = 0
+        while True:
+            with self._changed:
+                while position >= len(self._items) and not self._finished:
+                    if self._source is None:
+                        self._changed.wait()
+                    elif next(self._source, self) is self:
+                        self._finished = True
+                if position >= len(self._items):
+                    if self._error is not None:
+                        raise self._error
+                    return
+                item = self._items[position]
+            position += 1
+            yield item
+
+
+class Directory:
+    """The feeds of a run, by stream and partition.
+
+    Args:
+        read_now: Reads a stream's partition in the calling thread, filling its feed; used when
+            nothing is read ahead.
+    """
+
+    def __init__(
+        self, read_now: Callable[[str, Mapping[str, Any] | None], Iterator[object]]
+    ) -> None:
+        self.read_ahead = False
+        self.repositories: dict[str, Repository] = {}
+        self._read_now = read_now
+        self._feeds: dict[Key, Feed[Any]] = {}
+        self._lock = threading.RLock()
+        self._asked_for: set[Key] = set()
+
+    def feed(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
+        """Return a feed for reading, whether it is already being filled or not."""
+        key = _key(stream, context)
+        with self._lock:
+            if key not in self._feeds:
+                if self.read_ahead:
+                    self._feeds[key] = Feed()
+                else:
+                    self._asked_for.add(key)
+                    self._feeds[key] = Feed(lambda: self._read_now(stream, context))
+            return self._feeds[key]
+
+    def filling(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
+        """Return a feed for filling.
+
+        Without read-ahead a stream may be read more than once, and not to its end: only the
+        reading that a feed asked for itself fills it.
+        """
+        key = _key(stream, context)
+        with self._lock:
+            if self.read_ahead:
+                return self.feed(stream, context)
+            if key in self._asked_for:
+                self._asked_for.discard(key)
+                return self._feeds[key]
+            return Feed()
+
+
+def _key(stream: str, context: Mapping[str, Any] | None) -> Key:
+    return stream, tuple(sorted((context or {}).items()))

@@ -1,0 +1,1 @@
+"""Reading over HTTP: requests and pages, the session, the rate budget and the error policy."""

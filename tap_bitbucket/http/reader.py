@@ -1,0 +1,75 @@
+"""Whole lists, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from tap_bitbucket.http.errors import SkipPartition, Transient
+from tap_bitbucket.http.paging import Page, Paging, next_request, parse_page
+from tap_bitbucket.http.request import Request
+from tap_bitbucket.http.session import Answer, Nothing, Refused, Session
+
+
+@dataclass
+class Listing:
+    """A list to read.
+
+    Attributes:
+        request: For its first page.
+        paging: How it goes on.
+        simpler: What to change in the query, one after the other, should Bitbucket refuse the
+            request: a parameter and its simpler value, None to leave it out.
+        enough: Whether a page is the last one of interest.
+        simplified: Which parameters had to be changed.
+    """
+
+    request: Request
+    paging: Paging = Paging.NEXT
+    simpler: tuple[tuple[str, str | None], ...] = ()
+    enough: Callable[[Page], bool] | None = None
+    simplified: list[str] = field(default_factory=list)
+
+
+def pages(session: Session, listing: Listing) -> Iterator[Page]:
+    """Yield the pages of a list; nothing if there is nothing.
+
+    Raises:
+        SkipPartition, StopReading, Fatal, AuthenticationError: See ``Session.read``.
+    """
+    request: Request | None = listing.request
+    simpler = [change for change in listing.simpler if change[0] in dict(listing.request.params)]
+    seen: set[Request] = set()
+    while request is not None:
+        if request in seen:
+            message = f"{request.method} {request.path}: the pages link in a circle"
+            raise SkipPartition(message)
+        seen.add(request)
+        try:
+            page = session.read(request, partial(_page, request, listing.paging))
+        except Nothing:
+            return
+        except Refused:
+            # Some lists refuse fields or an order that others take; the rows are what matters.
+            if len(seen) > 1 or not simpler:
+                raise
+            name, value = simpler.pop(0)
+            listing.simplified.append(name)
+            request = request.without(name) if value is None else request.with_params({name: value})
+            seen.clear()
+            continue
+        yield page
+        if listing.enough is not None and listing.enough(page):
+            return
+        request = next_request(request, page, listing.paging, session.api_url)
+
+
+def _page(request: Request, paging: Paging, answer: Answer) -> Page:
+    try:
+        page = parse_page(answer.body, paging)
+    except Transient as error:
+        message = f"{request.method} {request.path}: HTTP {answer.status}, but {error}"
+        raise Transient(message) from None
+    page.as_of = answer.at
+    return page

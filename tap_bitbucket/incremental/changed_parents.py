@@ -1,0 +1,92 @@
+"""ChangedParents: one list per parent that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tap_bitbucket.directory import Parent
+from tap_bitbucket.incremental.passes import Context, Pass, Seen, Strategy, floor_of
+from tap_bitbucket.reading import Reading
+from tap_bitbucket.state import State, at_or_after
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+
+
+@dataclass(frozen=True)
+class ChangedParents(Strategy):
+    """Read the lists below those parents that changed since this stream's own bookmark.
+
+    Attributes:
+        replication_key: A date in the rows, for the catalog; the bookmark is the parents'.
+        parents: The stream of the parents. It is read also when it is not selected.
+        unless_zero: A counter of the parent; zero saves the request, but only for a parent that
+            is new: of one that changed, the last child may have been deleted.
+    """
+
+    parents: str
+    replication_key: str = "updated_on"
+    unless_zero: str | None = None
+
+    def begin(self, stream: BitbucketStream, context: Context) -> ChangedParentsPass:
+        """Return a pass over one partition."""
+        return ChangedParentsPass(self, stream, context)
+
+
+class ChangedParentsPass(Pass):
+    """See ``ChangedParents``."""
+
+    def __init__(self, strategy: ChangedParents, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(stream, context)
+        self._strategy = strategy
+        self.floor = floor_of(stream, self.before)
+        self._seen = Seen(self.before.get("seen", {}), again=stream.lookback > 0)
+        self._remembered = set(self.before.get("unfinished", []))
+        self._unfinished: list[str] = []
+        self._feed = stream.directory.feed(strategy.parents, context)
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield a list per parent."""
+        taken: set[str] = set()
+        for parent in self._feed:
+            if parent.key in taken:
+                continue  # it moved to the next page while the parents were read
+            taken.add(parent.key)
+            self._seen.note(parent.key, parent.changed)
+            if parent.unfinished:
+                self._unfinished.append(parent.key)
+            if self._wants(parent):
+                yield self._reading(parent)
+
+    def _reading(self, parent: Parent) -> Reading:
+        listing = self.stream.listing(self.context, parent.columns)
+        return Reading(lambda: self.stream.pages(listing), parent.columns)
+
+    def _wants(self, parent: Parent) -> bool:
+        if parent.key in self._remembered:
+            return True
+        if not at_or_after(parent.changed, self.floor):
+            return False
+        if not parent.unfinished and self._seen.known(parent.key, parent.changed):
+            return False
+        new = self.floor is None or at_or_after(parent.created, self.floor)
+        zero = self._strategy.unless_zero
+        return not (new and zero and parent.counts.get(zero) == 0)
+
+    def bookmark(self) -> State | None:
+        """Return the moment that the list of the parents describes."""
+        as_of = self._feed.as_of
+        if as_of is None:
+            return None
+        state: State = {
+            "replication_key": self._strategy.replication_key,
+            "replication_key_value": as_of,
+        }
+        seen = self._seen.since(as_of)
+        if seen:
+            state["seen"] = seen
+        if self._unfinished:
+            state["unfinished"] = sorted(set(self._unfinished))
+        return state

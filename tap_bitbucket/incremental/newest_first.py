@@ -1,0 +1,205 @@
+"""NewestFirst: the newest page first, down to what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_bitbucket.http.errors import SkipPartition
+from tap_bitbucket.http.paging import Page, Paging
+from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.incremental.passes import (
+    OVERLAP,
+    Context,
+    Pass,
+    Row,
+    Seen,
+    Strategy,
+    digest,
+    fill,
+    floor_of,
+    lowest,
+    mark,
+)
+from tap_bitbucket.reading import Reading
+from tap_bitbucket.state import State, at_or_after, earlier, moment
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+
+
+@dataclass(frozen=True)
+class NewestFirst(Strategy):
+    """Read a list that is ordered newest first, and stop below the bookmark.
+
+    Attributes:
+        replication_key: The row's property that serves as cursor.
+        sort: The ``sort`` parameter that gives this order; None if the list has it anyway.
+        remembers: Whether rows that are unfinished (``stream.unfinished``) are remembered and
+            read again one by one. Without it, rows that have no cursor yet come first in the
+            list, are read each time, and written when any of them differs.
+        gate: A stream whose feed tells that nothing happened, which saves the request.
+    """
+
+    replication_key: str = "created_on"
+    sort: str | None = None
+    remembers: bool = False
+    gate: str | None = None
+
+    def begin(self, stream: BitbucketStream, context: Context) -> NewestFirstPass:
+        """Return a pass over one partition."""
+        return NewestFirstPass(self, stream, context)
+
+
+class NewestFirstPass(Pass):
+    """See ``NewestFirst``."""
+
+    def __init__(self, strategy: NewestFirst, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(stream, context)
+        self._strategy = strategy
+        self.floor = floor_of(stream, self.before, OVERLAP)
+        self._seen = Seen(self.before.get("seen", {}), again=stream.lookback > 0)
+        self._remembered = set(self.before.get("unfinished", []))
+        self._unfinished: list[str] = []
+        self._newest: str | None = self.before.get("replication_key_value")
+        self._held: list[Row] = []
+        self._feed = stream.directory.filling(stream.name, context)
+        self._listed: set[str] = set()
+        self._taken: set[str] = set()
+        self._latest: str | None = None
+        self._mark: str | None = None
+        self._asked = True
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the list, unless the gate tells that there is nothing new."""
+        if self._strategy.gate and self.before.get("gate"):
+            gate = self.stream.directory.feed(self._strategy.gate, self.context)
+            known = Seen(self.before.get("gate_seen", {}), again=False)
+            changed = any(
+                at_or_after(parent.changed, self.before.get("gate"))
+                and not known.known(parent.key, parent.changed)
+                for parent in gate
+            )
+            if not changed and gate.mark == self.before.get("gate_mark"):
+                self._asked = self.stream.lookback > 0
+        if self._asked:
+            yield Reading(lambda: fill(self._feed, self._read(), self._note))
+
+    def _read(self) -> Iterator[Page]:
+        stream = self.stream
+        own = [self.floor] if stream.selected else []
+        floor = lowest([*own, *stream.floors_below(self.context)])
+        listing = stream.listing(self.context)
+        if self._strategy.sort:
+            listing.request = listing.request.with_params({"sort": self._strategy.sort})
+            listing.simpler = (("sort", None), *listing.simpler)
+        listing.enough = lambda page: self._reaches(page, floor)
+        last: Page | None = None
+        for page in stream.pages(listing):
+            last = page
+            yield page
+        if self._strategy.remembers:
+            yield from self._read_again()
+        else:
+            yield from stream.beyond_the_list(self.context, last, floor)
+
+    def _reaches(self, page: Page, floor: str | None) -> bool:
+        """Whether a page goes down to the floor. One that is not newest first reaches nothing."""
+        if floor is None or not page.values:
+            return False
+        first, last = self._cursor(page.values[0]), self._cursor(page.values[-1])
+        if not last:
+            return False
+        ordered = not first or (moment(first) or 0) >= (moment(last) or 0)  # type: ignore[operator]
+        return ordered and not at_or_after(last, floor)
+
+    def _cursor(self, raw: msgspec.Raw) -> str | None:
+        row = msgspec.json.decode(raw)
+        cursor = self.stream.cursor_of(row) if isinstance(row, dict) else None
+        return cursor or None
+
+    def _read_again(self) -> Iterator[Page]:
+        """Read what the list did not reach but was unfinished the last time."""
+        remembered = set(self._remembered).union(*self.stream.unfinished_below(self.context))
+        for key in sorted(remembered - self._listed):
+            request = self.stream.item_request(self.context, key)
+            try:
+                yield from self.stream.pages(Listing(request, Paging.ENTITY))
+            except SkipPartition as error:
+                if error.status not in {404, 410}:
+                    raise
+                # It was deleted: nothing is left to wait for.
+
+    def _note(self, page: Page | None) -> None:
+        """Tell the streams below about each row; runs in a worker."""
+        if not self._strategy.remembers:
+            return
+        if page is None:
+            self._feed.as_of = earlier(self._latest, OVERLAP)
+            return
+        for row in page.rows():
+            self._listed.add(self.stream.key_of(row))
+            cursor = self.stream.cursor_of(row)
+            if cursor and (self._latest is None or at_or_after(cursor, self._latest)):
+                self._latest = cursor
+        self.stream.note_parents(self._feed, page)
+
+    def accept(self, row: Row) -> bool:
+        """Write what is new or was unfinished; hold what has no cursor yet."""
+        key, cursor = self.stream.key_of(row), self.stream.cursor_of(row)
+        if key in self._taken:
+            return False  # it moved to the next page while this list was read
+        self._taken.add(key)
+        if self._strategy.remembers and self.stream.unfinished(row):
+            self._unfinished.append(key)
+            self._advance(cursor)
+            return at_or_after(cursor, self.floor) or key in self._remembered
+        if not cursor:
+            self._held.append(row)
+            return False
+        self._seen.note(key, cursor)
+        self._advance(cursor)
+        if key in self._remembered:
+            return True
+        return at_or_after(cursor, self.floor) and not self._seen.known(key, cursor)
+
+    def _advance(self, cursor: str | None) -> None:
+        if cursor and (self._newest is None or at_or_after(cursor, self._newest)):
+            self._newest = cursor
+
+    def leftovers(self) -> list[Row]:
+        """Return the rows without a cursor, if any of them changed."""
+        self._mark = mark(sum(digest(row) for row in self._held))
+        return self._held if self._mark != self.before.get("mark") else []
+
+    def bookmark(self) -> State | None:
+        """Return the newest cursor seen."""
+        if not self._asked:
+            return None
+        state: dict[str, Any] = {
+            "replication_key": self._strategy.replication_key,
+            "replication_key_value": self._newest,
+        }
+        if self._newest is None:
+            state = {}
+        seen = self._seen.since(floor_of(self.stream, state, OVERLAP) if state else None)
+        gate = self._gate_state()
+        optional: Mapping[str, Any] = {
+            "seen": seen,
+            "unfinished": sorted(set(self._unfinished)),
+            "mark": self._mark if self._held else None,
+            **gate,
+        }
+        return {**state, **{key: value for key, value in optional.items() if value}}
+
+    def _gate_state(self) -> State:
+        if not self._strategy.gate:
+            return {}
+        gate = self.stream.directory.feed(self._strategy.gate, self.context)
+        seen = Seen({}, again=False)
+        for parent in gate:
+            seen.note(parent.key, parent.changed)
+        return {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}

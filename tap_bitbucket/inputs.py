@@ -1,0 +1,60 @@
+"""The JSON files of the command line, read so that a bad one is explained in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from singer_sdk.exceptions import ConfigValidationError
+
+
+def json_option(stream: Any, what: str) -> Any:
+    """Read a JSON option.
+
+    Raises:
+        ConfigValidationError: If it is no JSON object, naming file and place.
+    """
+    if stream is None:
+        return None
+    text = stream.read()
+    if not text.strip() and what == "state":
+        return {}
+    return _json_object(text, getattr(stream, "name", what), what)
+
+
+def last_with(files: Sequence[Path], setting: str) -> Path | None:
+    """Return the file whose value of a setting holds: of several, the last."""
+    for file in reversed(files):
+        if setting in json.loads(file.read_text(encoding="utf-8")):
+            return file
+    return None
+
+
+def check_json_file(file: Path, what: str) -> None:
+    """Check that a file holds a JSON object, so that the SDK need not fail with a traceback.
+
+    Raises:
+        ConfigValidationError: If it does not, naming file and place.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        message = f"The {what} file '{file}' cannot be read: {reason}."
+        raise ConfigValidationError(message, errors=[message]) from None
+    _json_object(text, str(file), what)
+
+
+def _json_object(text: str, name: str, what: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
+        message = f"The {what} file '{name}' is not JSON (see {place})."
+        raise ConfigValidationError(message, errors=[message]) from None
+    if not isinstance(value, dict):
+        message = f"The {what} file '{name}' must hold a JSON object, not a {type(value).__name__}."
+        raise ConfigValidationError(message, errors=[message])
+    return value

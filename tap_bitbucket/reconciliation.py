@@ -1,0 +1,62 @@
+"""Deletions: Bitbucket tells of none, so a target learns them from a whole pass.
+
+Rows of such streams carry the version of their run. ACTIVATE_VERSION, sent after a pass in which
+nothing was left out, tells the target that rows of older versions are gone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tap_bitbucket.settings import shard_of
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+    from tap_bitbucket.tap import TapBitbucket
+
+
+class Reconciliation:
+    """Decides which passes are whole.
+
+    Attributes:
+        version: The table version of this run, in seconds as the SDK's: targets keep 32 bits.
+        repositories_known: Whether the list of repositories was read in every workspace.
+    """
+
+    def __init__(self, tap: TapBitbucket) -> None:
+        self.version = tap.initialized_at // 1000
+        self.repositories_known = True
+        self._tap = tap
+
+    def due(self, stream: BitbucketStream) -> bool:
+        """Whether this run reads everything of a stream that otherwise skips the unchanged."""
+        if not stream.incremental.versioned:
+            return False
+        done = self._tap.bookmarks.of(stream.name, None).get("reconciled_at")
+        every = float(self._tap.config["reconcile_every"]) * 86_400
+        return done is None or time.time() - float(done) >= every
+
+    def version_of(self, stream: BitbucketStream) -> int | None:
+        """Return the version that a stream's rows carry."""
+        return self.version if stream.incremental.versioned else None
+
+    def finish(self, stream: BitbucketStream) -> None:
+        """Tell the target that a table is whole, if it is: rows not seen are deleted ones."""
+        if not stream.selected or not stream.incremental.versioned:
+            return
+        if not stream.complete or not self._all_partitions_known(stream):
+            return
+        if stream.incremental.skips:
+            if not self.due(stream):
+                return
+            stream.stream_state["reconciled_at"] = self.version
+            stream.state_manager.is_flushed = False
+        stream.activate_version(self.version)
+
+    def _all_partitions_known(self, stream: BitbucketStream) -> bool:
+        """Whether the list of partitions was whole: no shard, no workspace that was skipped."""
+        if shard_of(self._tap.config) is not None:
+            return False
+        needs_repositories = "repositories" in stream.needs() or stream.name == "repositories"
+        return self.repositories_known or not needs_repositories

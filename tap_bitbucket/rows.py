@@ -1,0 +1,113 @@
+"""What is done to a row between Bitbucket and the target; otherwise values arrive unchanged."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from tap_bitbucket.schemas import Path, walk
+
+logger = logging.getLogger("tap-bitbucket.rows")
+
+Row = dict[str, Any]
+
+_FRACTION = re.compile(r"^(.*:\d\d)(?:\.(\d+))?(.*)$")
+
+DISPLACED = {"repository": "repository_object", "workspace": "workspace_object"}
+"""Objects of Bitbucket under a name that holds the slug in every table here."""
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+
+
+def with_context(row: Row, columns: Mapping[str, Any]) -> Row:
+    """Return the row with the columns of its context first; they win over its own."""
+    for name, instead in DISPLACED.items():
+        if name in columns and isinstance(row.get(name), dict):
+            row[instead] = row.pop(name)
+    return {**columns, **{key: value for key, value in row.items() if key not in columns}}
+
+
+def drop_secrets(row: Row, paths: Iterable[Path]) -> None:
+    """Remove values that must not leave the tap."""
+    for path in paths:
+        for holder, key in list(walk(row, path)):
+            del holder[key]
+
+
+def to_microseconds(row: Row, paths: Iterable[Path]) -> None:
+    """Give the pipelines service's times six decimals; it sends none to nine.
+
+    PostgreSQL keeps six, and text that is compared as text needs the same number everywhere.
+    """
+    for path in paths:
+        for holder, key in walk(row, path):
+            value = holder[key]
+            match = _FRACTION.match(value) if isinstance(value, str) else None
+            if match:
+                whole, fraction, zone = match.groups()
+                holder[key] = f"{whole}.{(fraction or '')[:6]:0<6}{zone}"
+
+
+class Fit:
+    """Makes top-level values match their declared type, so that one odd row stops no target.
+
+    Bitbucket has sent a string where an object is documented and a number where a string is.
+    Nothing is dropped: text is kept as ``{"value": …}``, structure as JSON text.
+    """
+
+    def __init__(self, stream: str, schema: Mapping[str, Any]) -> None:
+        self._stream = stream
+        self._types: dict[str, tuple[tuple[type, ...], str]] = {}
+        self._told: set[str] = set()
+        for name, declared in schema["properties"].items():
+            kinds = [kind for kind in declared["type"] if kind != "null"]
+            accepted = tuple(kind for name in kinds for kind in _PYTHON_TYPES[name])
+            self._types[name] = (accepted, kinds[0])
+
+    def __call__(self, row: Row) -> None:
+        """Change the row where it does not fit."""
+        for name, value in row.items():
+            if value is None or name not in self._types:
+                continue
+            accepted, kind = self._types[name]
+            if not isinstance(value, accepted) or (value is True or value is False) != (
+                kind == "boolean"
+            ):
+                row[name] = self._converted(name, value, kind)
+
+    def _converted(self, name: str, value: Any, kind: str) -> Any:
+        if name not in self._told:
+            self._told.add(name)
+            logger.warning(
+                "'%s' of %s is a %s here, not a %s as documented; the value is kept.",
+                name,
+                self._stream,
+                type(value).__name__,
+                kind,
+            )
+        if kind == "string":
+            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        if kind == "object":
+            return {"value": value}
+        if kind == "array":
+            return [value]
+        return _number(value, kind)
+
+
+def _number(value: Any, kind: str) -> Any:
+    """Return the number that text spells, or null: a column of numbers takes nothing else."""
+    try:
+        return {"integer": int, "number": float}[kind](value)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,62 @@
+"""What a catalog selects, as ``fields=`` for Bitbucket and as cuts in a row.
+
+What nobody selected is not asked for. Bitbucket leaves it out of most lists when told with
+``fields=-values.links``; where it does not, the tap cuts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from singer_sdk.singerlib import SelectionMask
+
+from tap_bitbucket.schemas import ITEMS, Path, StreamSchema, walk
+
+
+def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:
+    """Return the paths that are not selected, each once: nothing below a deselected one.
+
+    Singer's catalog cannot name what lies in an array. Bulk in there (``reviewers[].links``)
+    follows the row's own property of that name, and is kept if the row has none.
+    """
+    paths: set[Path] = set()
+    _collect(schema.published, (), mask, paths)
+    for path in schema.unselected:
+        if ITEMS in path and ("properties", path[-1]) in mask and not mask["properties", path[-1]]:
+            paths.add(path)
+    return sorted(
+        path for path in paths if not any(path[:end] in paths for end in range(len(path)))
+    )
+
+
+def _collect(node: dict[str, Any], path: Path, mask: SelectionMask, paths: set[Path]) -> None:
+    for name, child in node.get("properties", {}).items():
+        below = (*path, name)
+        breadcrumb = tuple(part for name in below for part in ("properties", name))
+        if not mask[breadcrumb]:
+            paths.add(below)
+        else:
+            _collect(child, below, mask, paths)
+
+
+def fields(paths: Iterable[Path], ours: Iterable[str]) -> list[str]:
+    """Return what to exclude in a list of rows: ``-values.author.links``.
+
+    Args:
+        paths: What is not selected.
+        ours: Top-level properties that Bitbucket does not know, because the tap makes them.
+    """
+    made = set(ours)
+    return [
+        "-values." + ".".join(name for name in path if name != ITEMS)
+        for path in paths
+        if path[0] not in made
+    ]
+
+
+def cut(row: dict[str, Any], paths: Iterable[Path]) -> None:
+    """Remove paths from a row."""
+    for path in paths:
+        for holder, key in list(walk(row, path)):
+            del holder[key]

@@ -1,0 +1,192 @@
+"""Bookmarks: reading them from a given state, writing them to the next one.
+
+The state has Singer's usual form: ``{"bookmarks": {stream: {"partitions": [{"context": {…},
+"replication_key": …, "replication_key_value": …, …}]}}}``. What a strategy needs beyond the
+cursor (heads of branches, unfinished pipelines) stands beside it in the partition.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._state import StateWriter
+from singer_sdk.streams._state import StreamStateManager
+
+State = dict[str, Any]
+
+SECONDS_BETWEEN_STATES = 10.0
+"""A target saves a STATE only when all rows before it are stored: more of them are waste."""
+
+
+def moment(value: str | None) -> datetime | None:
+    """Parse an ISO 8601 time; without a zone it is UTC, nanoseconds are cut.
+
+    Raises:
+        ValueError: If it is no time.
+    """
+    if not value:
+        return None
+    text = value.strip().replace("Z", "+00:00").replace("z", "+00:00")
+    head, dot, tail = text.partition(".")
+    if dot:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        text = f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+def iso(value: datetime) -> str:
+    """Format a time as Bitbucket's core API does: microseconds, ``+00:00``."""
+    return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def earlier(value: str | None, seconds: float) -> str | None:
+    """Return a time moved back."""
+    parsed = moment(value)
+    return None if parsed is None else iso(parsed - timedelta(seconds=seconds))
+
+
+def at_or_after(value: str | None, floor: str | None) -> bool:
+    """Whether ``value`` is not before ``floor``; no floor lets everything through."""
+    limit = moment(floor)
+    if limit is None:
+        return True
+    try:
+        parsed = moment(value)
+    except ValueError:
+        return True
+    return parsed is not None and parsed >= limit
+
+
+def check(state: object) -> None:
+    """Refuse a state that is not one of this tap's, in one line.
+
+    Raises:
+        ConfigValidationError: Naming what is wrong and the way out.
+    """
+    problem = _problem(state)
+    if problem is not None:
+        summary = (
+            f"The state cannot be used: {problem}. Expected is the value of a STATE message of "
+            "this tap. Give the last good one, or none to read everything again."
+        )
+        raise ConfigValidationError(summary, errors=[summary])
+
+
+def _problem(state: object) -> str | None:
+    if not isinstance(state, dict):
+        return f"it is a {type(state).__name__}, not an object"
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, dict):
+        return "'bookmarks' is not an object"
+    for stream, bookmark in bookmarks.items():
+        if not isinstance(bookmark, dict):
+            return f"the bookmark of '{stream}' is not an object"
+        partitions = bookmark.get("partitions", [])
+        if not isinstance(partitions, list):
+            return f"'partitions' of '{stream}' is not a list"
+        for partition in [bookmark, *partitions]:
+            problem = _partition_problem(stream, partition, whole=partition is bookmark)
+            if problem is not None:
+                return problem
+    return None
+
+
+_SHAPES: dict[str, type] = {"seen": dict, "unfinished": list, "heads": list, "known": list}
+
+
+def _partition_problem(stream: str, partition: object, *, whole: bool) -> str | None:
+    if not isinstance(partition, dict):
+        return f"a partition of '{stream}' is not an object"
+    if not whole and not isinstance(partition.get("context"), dict):
+        return f"a partition of '{stream}' has no 'context'"
+    for name, shape in _SHAPES.items():
+        if not isinstance(partition.get(name, shape()), shape):
+            return f"'{name}' of '{stream}' is not a {shape.__name__}"
+    value = partition.get("replication_key_value")
+    try:
+        if value is not None:
+            moment(value)
+    except (ValueError, AttributeError):
+        return f"'{value}' in the bookmark of '{stream}' is not a date-time"
+    return None
+
+
+def _partition_key(context: Mapping[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((context or {}).items()))
+
+
+class Bookmarks:
+    """The state that a run was given, unchanged while the run writes its own.
+
+    Readers run ahead of the writer in other threads, so they must not look at a state that moves.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._partitions: dict[tuple[str, Any], State] = {}
+        for stream, bookmark in copy.deepcopy(state.get("bookmarks", {})).items():
+            self._partitions[stream, ()] = bookmark
+            for partition in bookmark.get("partitions", []):
+                self._partitions[stream, _partition_key(partition["context"])] = partition
+
+    def of(self, stream: str, context: Mapping[str, Any] | None) -> State:
+        """Return what is known about a partition, an empty object if nothing."""
+        return self._partitions.get((stream, _partition_key(context)), {})
+
+
+class IndexedStateManager(StreamStateManager):
+    """Finds a partition's state without scanning all of them for every record."""
+
+    _index: dict[tuple[tuple[str, Any], ...], State] | None = None
+
+    def get_context_state(self, context: Mapping[str, Any] | None) -> State:
+        """Return the writable state of a partition, creating it."""
+        if not context:
+            return self.stream_state
+        partitions = self.stream_state.setdefault("partitions", [])
+        if self._index is None:
+            self._index = {_partition_key(entry["context"]): entry for entry in partitions}
+        key = _partition_key(context)
+        if key not in self._index:
+            self._index[key] = {"context": dict(context)}
+            partitions.append(self._index[key])
+        return self._index[key]
+
+
+class SparingStateWriter(StateWriter):
+    """Writes a STATE at most every ten seconds; what was held back goes out at the end."""
+
+    _due = 0.0
+    _held: State | None = None
+
+    def write_state(self, state: Any) -> None:
+        """Write the state if it is time to."""
+        now = time.monotonic()
+        if now < self._due:
+            self._held = state
+            return
+        self._due = now + SECONDS_BETWEEN_STATES
+        self._held = None
+        super().write_state(_slim(state))  # type: ignore[arg-type]  # a TypedDict of this form
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        if self._held is not None:
+            self._due = 0.0
+            self.write_state(self._held)
+
+
+def _slim(state: State) -> State:
+    """Return the state without partitions that say nothing, which the SDK makes for each."""
+    slim: State = {}
+    for stream, bookmark in state.get("bookmarks", {}).items():
+        partitions = [entry for entry in bookmark.get("partitions", []) if len(entry) > 1]
+        kept = {key: value for key, value in bookmark.items() if key != "partitions"}
+        if partitions or kept:
+            slim[stream] = {**kept, "partitions": partitions} if partitions else kept
+    return {**state, "bookmarks": slim}

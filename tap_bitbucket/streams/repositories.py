@@ -1,0 +1,196 @@
+"""Repositories and what belongs to one as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from tap_bitbucket.directory import Feed, Repository
+from tap_bitbucket.http.errors import Fatal, SkipPartition
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.incremental import FullTable, UpdatedSince
+from tap_bitbucket.incremental.full_table import GatedPass
+from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
+from tap_bitbucket.reading import Reading
+from tap_bitbucket.schemas import ITEMS, walk
+from tap_bitbucket.scopes import RepositoryStream, WorkspaceStream
+from tap_bitbucket.settings import shard_of
+from tap_bitbucket.streams.workspaces import unknown_workspace
+
+_USER_INFO = re.compile(r"^(https?://)[^/@]*@")
+
+
+class _Project(msgspec.Struct):
+    key: str | None = None
+
+
+class _Repository(msgspec.Struct):
+    uuid: str
+    full_name: str
+    slug: str | None = None
+    updated_on: str | None = None
+    mainbranch: Any = None
+    project: _Project | None = None
+
+
+class Repositories(WorkspaceStream):
+    """The repositories of a workspace.
+
+    Also tells all streams below which repositories there are, so the list is read whole as soon
+    as one of those is selected: ``updated_on`` does not move with pull requests or pipelines.
+    """
+
+    name = "repositories"
+    path = "/repositories/{workspace}"
+    primary_keys = ("uuid",)
+    incremental = UpdatedSince(reconcile=True)
+
+    @property
+    def partitions(self) -> list[dict[str, Any]]:
+        """Return the workspaces; every shard reads the list and takes its share."""
+        return [{"workspace": slug} for slug in self._tap.all_workspaces()]
+
+    def floors_below(self, context: Context) -> list[str | None]:  # noqa: ARG002
+        """Return the beginning as soon as anything needs to know the repositories."""
+        return [None for _ in self.below()]
+
+    def narrow(self, listing: Listing, condition: str | None) -> None:
+        """Add the filter of the settings, which is never left out."""
+        query = self.config.get("repository_query")
+        if query is None:
+            super().narrow(listing, condition)
+            return
+        both = f"({query}) AND {condition}" if condition else query
+        listing.request = listing.request.with_params({"q": both})
+        listing.simpler = (*listing.simpler, ("q", query)) if condition else listing.simpler
+
+    def pages(self, listing: Listing) -> Any:
+        """Read the list; without it nothing is known about the workspace."""
+        try:
+            yield from super().pages(listing)
+        except SkipPartition as error:
+            if error.status == 404:  # noqa: PLR2004
+                raise unknown_workspace(listing.request.path.rpartition("/")[2]) from None
+            query = self.config.get("repository_query")
+            if error.status == 400 and query:  # noqa: PLR2004
+                message = f"{error}. Check the setting 'repository_query': {query!r}"
+                raise Fatal(message) from None
+            raise
+
+    def note_parents(self, feed: Feed[Repository], page: Page) -> None:
+        """Tell the directory which repositories there are."""
+        for _, row in raw_rows(page, _Repository):
+            if self._wanted(row.full_name, row.uuid, row.project.key if row.project else None):
+                workspace, _, slug = row.full_name.partition("/")
+                repository = Repository(
+                    uuid=row.uuid,
+                    slug=row.slug or slug,
+                    full_name=row.full_name,
+                    workspace=workspace,
+                    updated_on=row.updated_on,
+                    empty=row.mainbranch is None,
+                )
+                self.directory.repositories[row.uuid] = repository
+                feed.add(repository)
+
+    def _wanted(self, full_name: str, uuid: str, project: str | None) -> bool:
+        """Whether the settings let a repository through. Patterns ignore case, as slugs do."""
+        name = full_name.lower()
+        chosen = self.config.get("repositories")
+        excluded = self.config.get("exclude_repositories") or ()
+        projects = self.config.get("projects")
+        if chosen and not any(fnmatchcase(name, pattern.lower()) for pattern in chosen):
+            return False
+        if any(fnmatchcase(name, pattern.lower()) for pattern in excluded):
+            return False
+        if projects and project not in projects:
+            return False
+        shard = shard_of(self.config)
+        return shard is None or stable_hash(uuid) % shard[1] == shard[0]
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Drop what the settings exclude, and the user name that clone links may carry."""
+        project = row.get("project") or {}
+        if not self._wanted(str(row.get("full_name")), str(row["uuid"]), project.get("key")):
+            return None
+        for holder, key in walk(row, ("links", "clone", ITEMS, "href")):
+            holder[key] = _USER_INFO.sub(r"\1", str(holder[key]))
+        return row
+
+
+def stable_hash(uuid: str) -> int:
+    """Return a number that is the same for a repository on every machine and in every run."""
+    return int.from_bytes(hashlib.blake2b(uuid.encode(), digest_size=8).digest(), "big")
+
+
+class _Target(msgspec.Struct):
+    hash: str
+
+
+class _Ref(msgspec.Struct):
+    target: _Target
+
+
+def hashes(page: Page) -> Iterator[str]:
+    """Yield the commits that the branches and tags of a page point to."""
+    for _, ref in raw_rows(page, _Ref):
+        yield ref.target.hash
+
+
+class Refs(RepositoryStream):
+    """Shared by branches and tags: what they point to is also where commits are read from."""
+
+    def reads(self, context: Context) -> bool:
+        """Whether this run reads the partition."""
+        work = self.incremental.begin(self, context)
+        return self.selected and isinstance(work, GatedPass) and work.due
+
+    def readings(self, context: Context) -> Iterable[Reading]:
+        """Return the list, telling the directory the hashes."""
+        feed: Feed[str] = self.directory.filling(self.name, context)
+
+        def note(page: Page | None) -> None:
+            for head in hashes(page) if page else ():
+                feed.add(head)
+
+        return [Reading(lambda: fill(feed, self.pages(self.listing(context)), note))]
+
+
+class Branches(Refs):
+    """The branches, each with its newest commit."""
+
+    name = "branches"
+    path = "/repositories/{workspace}/{repository}/refs/branches"
+    primary_keys = ("repository_uuid", "name")
+    incremental = FullTable(unless_unchanged=True)
+
+
+class Tags(Refs):
+    """The tags, each with the commit it names."""
+
+    name = "tags"
+    path = "/repositories/{workspace}/{repository}/refs/tags"
+    primary_keys = ("repository_uuid", "name")
+    incremental = FullTable(unless_unchanged=True)
+
+
+class DefaultReviewers(RepositoryStream):
+    """Who is asked to review every pull request, by the repository's or its project's settings."""
+
+    name = "default_reviewers"
+    path = "/repositories/{workspace}/{repository}/effective-default-reviewers"
+    primary_keys = ("repository_uuid", "user_uuid")
+    incremental = FullTable()
+    scope = "pullrequest"
+    derived = ("user_uuid",)
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add the key."""
+        user = row.get("user") or {}
+        return {"user_uuid": user["uuid"], **row} if user.get("uuid") else None

@@ -1,0 +1,184 @@
+"""Workspaces and the people in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from tap_bitbucket.directory import Feed, Workspace
+from tap_bitbucket.http.errors import Fatal, SkipPartition
+from tap_bitbucket.http.paging import Page, Paging
+from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.request import Request, path
+from tap_bitbucket.incremental import FullTable
+from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
+from tap_bitbucket.reading import Reading
+from tap_bitbucket.scopes import GlobalStream, WorkspaceStream
+
+_GLOB = frozenset("*?[")
+
+
+class _Slug(msgspec.Struct):
+    slug: str
+
+
+class _Access(msgspec.Struct):
+    workspace: _Slug
+
+
+class Workspaces(GlobalStream):
+    """The workspaces that are read.
+
+    Bitbucket lists them only to people (``/user/workspaces``) and there without their names, so
+    each is asked for singly, and access tokens need the setting ``workspaces``.
+    """
+
+    name = "workspaces"
+    path = "/workspaces/{workspace}"
+    primary_keys = ("uuid",)
+    incremental = FullTable()
+    scope = "account"
+    paging = Paging.ENTITY
+    contexts = ("workspace_context",)
+
+    def readings(self, context: Context) -> Iterable[Reading]:
+        """Yield a reading per workspace, telling the directory their slugs."""
+        feed: Feed[Workspace] = self.directory.filling(self.name, context)
+        named = self._configured()
+        if named is None:
+            yield Reading(lambda: self._discover(feed))
+        else:
+            unresolved = [name for name in named if name.startswith("{")]
+            for name in named:
+                if name not in unresolved:
+                    feed.add(Workspace(name))
+            if unresolved:
+                yield Reading(lambda: self._resolve(unresolved, feed))
+            else:
+                feed.finish()
+        if self.selected:
+            for workspace in feed:
+                if named is None or workspace.slug in named:
+                    yield self._one(workspace.slug)
+
+    def _configured(self) -> list[str] | None:
+        """Return what the settings name; patterns of repositories name workspaces, too."""
+        if self.config.get("workspaces"):
+            return list(dict.fromkeys(self.config["workspaces"]))
+        patterns: list[str] = self.config.get("repositories") or []
+        names = [pattern.partition("/")[0] for pattern in patterns]
+        if names and not any(_GLOB.intersection(name) for name in names):
+            return list(dict.fromkeys(names))
+        return None
+
+    def _one(self, slug: str) -> Reading:
+        return Reading(lambda: self._entity(slug))
+
+    def _entity(self, name: str) -> Iterator[Page]:
+        try:
+            yield from self.pages(Listing(Request(path(self.path, workspace=name)), self.paging))
+        except SkipPartition as error:
+            # A token of one repository may read the list of repositories and not this.
+            if error.status == 404 and not self._lists_repositories(name):  # noqa: PLR2004
+                raise unknown_workspace(name) from None
+            raise
+
+    def _lists_repositories(self, name: str) -> bool:
+        request = Request(path("/repositories/{workspace}", workspace=name), (("pagelen", "1"),))
+        try:
+            next(self.pages(Listing(request)))
+        except SkipPartition:
+            return False
+        return True
+
+    def _discover(self, feed: Feed[Workspace]) -> Iterator[Page]:
+        """Ask which workspaces the credential sees; the rows themselves are not workspaces."""
+        try:
+            listing = Listing(Request("/user/workspaces", (("pagelen", "100"),)))
+            for page in self.pages(listing):
+                for _, row in raw_rows(page, _Access):
+                    feed.add(Workspace(row.workspace.slug))
+        except SkipPartition as error:
+            failure = Fatal(
+                f"{error}. Which workspaces there are is told only to people: with an access "
+                "token or a client-credentials grant name them in the setting 'workspaces'"
+            )
+            feed.finish(failure)
+            raise failure from None
+        except BaseException as error:
+            feed.finish(error)
+            raise
+        feed.finish()
+        yield from ()
+
+    def _resolve(self, uuids: list[str], feed: Feed[Workspace]) -> Iterator[Page]:
+        """Ask for workspaces that are named by uuid, which also gives their slugs."""
+        try:
+            for uuid in uuids:
+                for page in self._entity(uuid):
+                    for _, row in raw_rows(page, _Slug):
+                        feed.add(Workspace(row.slug))
+                    yield page
+        except BaseException as error:
+            feed.finish(error)
+            raise
+        feed.finish()
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add the slug under the name that it has in all other streams."""
+        return {"workspace": row["slug"], **row}
+
+
+def unknown_workspace(name: str) -> Fatal:
+    """Return the error for a workspace that is not there."""
+    return Fatal(
+        f"There is no workspace '{name}', or the credential does not see it. The setting "
+        "'workspaces' takes slugs, as in the address bitbucket.org/<slug>, or uuids in braces"
+    )
+
+
+class _Member(msgspec.Struct):
+    user: msgspec.Raw
+
+
+class _People(WorkspaceStream):
+    """Shared by the two lists of a workspace's people."""
+
+    scope = "account"
+    primary_keys = ("workspace_uuid", "user_uuid")
+    incremental = FullTable()
+    derived = ("workspace_uuid", "user_uuid")
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add the key."""
+        workspace: dict[str, Any] = row.get("workspace_object") or {}
+        user: dict[str, Any] = row.get("user") or {}
+        if not user.get("uuid"):
+            return None
+        return {"workspace_uuid": workspace.get("uuid") or "", "user_uuid": user["uuid"], **row}
+
+
+class WorkspaceMembers(_People):
+    """Who belongs to a workspace."""
+
+    name = "workspace_members"
+    path = "/workspaces/{workspace}/members"
+
+    def readings(self, context: Context) -> Iterable[Reading]:
+        """Yield the list, telling the directory the accounts."""
+        feed: Feed[msgspec.Raw] = self.directory.filling(self.name, context)
+
+        def note(page: Page | None) -> None:
+            for _, row in raw_rows(page, _Member) if page else ():
+                feed.add(row.user)
+
+        return [Reading(lambda: fill(feed, self.pages(self.listing(context)), note))]
+
+
+class WorkspacePermissions(_People):
+    """Who may do what in a workspace: owner, collaborator or member."""
+
+    name = "workspace_permissions"
+    path = "/workspaces/{workspace}/permissions"

@@ -1,0 +1,65 @@
+"""What a run did, for people: one table at its end, and what had to be skipped."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tap_bitbucket.http.errors import ReadError
+
+logger = logging.getLogger("tap-bitbucket")
+
+
+@dataclass
+class Skip:
+    """A partition that was not read."""
+
+    stream: str
+    partition: str
+    reason: str
+    status: int | None
+
+
+@dataclass
+class Summary:
+    """Counts of a run.
+
+    Attributes:
+        skips: Partitions that were left out; their bookmarks are untouched.
+        read: Partitions that were read, by stream.
+    """
+
+    skips: list[Skip] = field(default_factory=list)
+    read: Counter[str] = field(default_factory=Counter)
+
+    def skipped(self, stream: str, partition: str, error: ReadError) -> None:
+        """Note a partition that cannot be read, and say so once per stream."""
+        first = all(skip.stream != stream for skip in self.skips)
+        self.skips.append(Skip(stream, partition, str(error), getattr(error, "status", None)))
+        logger.log(
+            logging.WARNING if first else logging.INFO,
+            "Skipped %s of %s: %s. Its bookmark stays; the next run tries again.",
+            stream,
+            partition,
+            error,
+        )
+
+    def partition_read(self, stream: str) -> None:
+        """Note a partition that was read to its end."""
+        self.read[stream] += 1
+
+    def table(self, rows: Iterable[tuple[str, int]], totals: str) -> str:
+        """Return the run as text."""
+        lines = [f"{'stream':<28}{'rows':>10}{'read':>8}{'skipped':>9}"]
+        skipped = Counter(skip.stream for skip in self.skips)
+        for stream, count in rows:
+            lines.append(f"{stream:<28}{count:>10}{self.read[stream]:>8}{skipped[stream]:>9}")
+        lines.append(totals)
+        reasons = Counter((skip.stream, skip.reason) for skip in self.skips)
+        places = {(skip.stream, skip.reason): skip.partition for skip in self.skips}
+        for (stream, reason), count in reasons.items():
+            where = places[stream, reason] if count == 1 else f"{count} partitions"
+            lines.append(f"skipped: {stream} of {where}: {reason}")
+        return "\n".join(lines)

@@ -1,0 +1,366 @@
+"""The tap: settings in, Singer messages out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import click
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import _ConfigInput
+
+from tap_bitbucket import state as bookmarks
+from tap_bitbucket import streams as _streams
+from tap_bitbucket.auth import AuthenticationError, Authenticator, authenticators_from
+from tap_bitbucket.checks import problems, unknown
+from tap_bitbucket.client import REGISTRY, BitbucketStream
+from tap_bitbucket.directory import Directory, Repository
+from tap_bitbucket.http.budget import Budget
+from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReading
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.http.session import Session
+from tap_bitbucket.inputs import check_json_file, json_option, last_with
+from tap_bitbucket.reading import (
+    Closing,
+    InlinePartition,
+    Opening,
+    Partition,
+    ReadAhead,
+    Reading,
+    Step,
+)
+from tap_bitbucket.reconciliation import Reconciliation
+from tap_bitbucket.settings import SETTINGS, shard_of
+from tap_bitbucket.summary import Summary
+from tap_bitbucket.writer import LineWriter
+
+_GRACE = 1.8
+"""Seconds that a stopping run has, until it ends even inside a write that its target blocks."""
+
+FAILED, SKIPPED = 1, 3
+
+
+class Refusal(Exception):  # noqa: N818 - ends the run with one line
+    """The run cannot go on; the message says why and what to do."""
+
+
+class TapBitbucket(Tap):
+    """Singer tap for Bitbucket Cloud."""
+
+    name = "tap-bitbucket"
+    package_name = "tap-bitbucket"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    message_writer_class = LineWriter
+    capabilities: ClassVar[list[Any]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        TapCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    message_writer: LineWriter
+    config_files: ClassVar[tuple[Path, ...]] = ()
+    """The files given with ``--config``: a rotated refresh token is written back into them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Set the tap up; nothing is read and no credential is needed yet."""
+        self.stopping = threading.Event()
+        self.stopped_by: int | None = None
+        self.summary = Summary()
+        self.directory = Directory(self._read_now)
+        self._ahead: ReadAhead | None = None
+        self._state_was: dict[str, Any] = {}
+        self.bookmarks = bookmarks.Bookmarks({})
+        super().__init__(**kwargs)
+        self._states = bookmarks.SparingStateWriter(self.message_writer)
+        self._state_writer = self._states
+
+    # -- settings and input -----------------------------------------------------------------------
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings, in sentences that show no secret; then let the SDK fill defaults."""
+        self.append_builtin_config(self.config_jsonschema)
+        found = problems(self._config, self.config_jsonschema)
+        if found and raise_errors:
+            raise ConfigValidationError(" ".join(found), errors=found)
+        for sentence in (*found, *unknown(self._config, self.config_jsonschema)):
+            self.logger.warning(sentence)
+        return found or super()._validate_config(raise_errors=False)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the bookmarks of an earlier run.
+
+        Raises:
+            ConfigValidationError: If this is no state of this tap.
+        """
+        bookmarks.check(state)
+        super().load_state(state)
+        self.bookmarks = bookmarks.Bookmarks(state)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read ``--config``, remembering the files' names, which the SDK forgets."""
+        files = tuple(Path(name) for name in value if name != "ENV")
+        try:
+            for file in files:
+                check_json_file(file, "config")
+        except ConfigValidationError as error:
+            cls.refuse(str(error))
+        cls.config_files = files
+        return super().cb_config(ctx, param, value)
+
+    # -- streams ----------------------------------------------------------------------------------
+
+    def discover_streams(self) -> list[Any]:
+        """Return all streams. Needs neither credentials nor network."""
+        return [stream(self) for stream in REGISTRY.values()]
+
+    @property
+    def streams(self) -> dict[str, Any]:
+        """Return the streams in the order of reading: what others need comes first."""
+        if self._streams is None:
+            self._refuse_removed_streams()
+            found = super().streams
+            self._streams = {name: found[name] for name in REGISTRY if name in found}
+        return self._streams
+
+    def _refuse_removed_streams(self) -> None:
+        for name in self.input_catalog or {}:
+            if name in _streams.REMOVED:
+                message = (
+                    f"The catalog names the stream '{name}', which Bitbucket removed on "
+                    "2026-08-20 together with its issue tracker and wikis. Take it out of the "
+                    "catalog, or make a new one with --discover."
+                )
+                raise ConfigValidationError(message, errors=[message])
+
+    @property
+    def bitbucket_streams(self) -> list[BitbucketStream]:
+        """Return the streams with their own type."""
+        return list(self.streams.values())
+
+    # -- what the streams share -------------------------------------------------------------------
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        """Return who asks."""
+        file = last_with(self.config_files, "refresh_token")
+        return authenticators_from(self.config, config_file=file)[0]
+
+    @cached_property
+    def session(self) -> Session:
+        """Return the way to the API."""
+        config = self.config
+        budget = Budget(
+            self.authenticator.identity,
+            on_limit=config["on_rate_limit"],
+            max_requests=config.get("max_requests"),
+            max_duration=config.get("max_duration"),
+            stopping=self.stopping,
+        )
+        return Session(
+            config["api_url"],
+            self.authenticator,
+            budget,
+            timeout=config["request_timeout"],
+            max_retries=config["max_retries"],
+            connections=config["concurrency"],
+            user_agent=config.get("user_agent") or f"tap-bitbucket/{self.plugin_version}",
+        )
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        """Return what decides about deletions."""
+        return Reconciliation(self)
+
+    def workspaces(self) -> list[str]:
+        """Return the slugs of the workspaces whose own streams this run reads."""
+        shard = shard_of(self.config)
+        if shard is not None and shard[0] != 0:
+            return []
+        return self.all_workspaces()
+
+    def all_workspaces(self) -> list[str]:
+        """Return the slugs of the workspaces whose repositories this run reads."""
+        return [workspace.slug for workspace in self.directory.feed("workspaces")]
+
+    def repositories(self) -> list[Repository]:
+        """Return the repositories of this run, in the order of Bitbucket's list."""
+        return self._repositories
+
+    @cached_property
+    def _repositories(self) -> list[Repository]:
+        found: dict[str, Repository] = {}
+        for workspace in self.all_workspaces():
+            try:
+                for repository in self.directory.feed("repositories", {"workspace": workspace}):
+                    found[repository.uuid] = repository
+            except SkipPartition:  # noqa: PERF203 - a handful of workspaces
+                # Reported where the list is read; what is missing must not look deleted.
+                self.reconciliation.repositories_known = False
+        return list(found.values())
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def open(self, stream: BitbucketStream, context: Mapping[str, Any] | None) -> Partition:
+        """Return a partition for writing: read ahead in a sync, read now in a dry run."""
+        if self._ahead is not None:
+            return self._ahead.open(stream.name, context)
+        return InlinePartition(stream.incremental.begin(stream, context))
+
+    @property
+    def reading_ahead(self) -> bool:
+        """Whether this is a sync, with workers."""
+        return self._ahead is not None
+
+    def _read_now(self, name: str, context: Mapping[str, Any] | None) -> Iterator[Page]:
+        stream: BitbucketStream = self.streams[name]
+        for reading in stream.incremental.begin(stream, context).readings():
+            yield from reading.source()
+
+    def _plan(self) -> Iterator[Step]:
+        """Yield everything that is read, in the order in which it is written."""
+        for stream in self.bitbucket_streams:
+            if stream.unrolled or not (stream.selected or stream.has_selected_descendents):
+                continue
+            partitions: list[Any] | None = stream.partitions
+            for context in [None] if partitions is None else partitions:
+                work = stream.incremental.begin(stream, context)
+                yield Opening(stream.name, context, work)
+                try:
+                    yield from work.readings()
+                except SkipPartition as error:
+                    yield Reading(lambda: iter(()), finished=True, error=error)
+                yield Closing()
+
+    def sync_all(self) -> None:  # type: ignore[misc]  # final in the SDK, which has no hook around it
+        """Read and write everything that is selected.
+
+        Raises:
+            Refusal: If the run cannot go on; STATE is then written as far as it is true.
+        """
+        _ = self.session, self.reconciliation  # before threads could make two of them
+        gc.collect()
+        gc.freeze()
+        self.message_writer.buffering = True
+        self.directory.read_ahead = True
+        self._ahead = ReadAhead(
+            self._plan(), self.config["concurrency"], self.stopping, self.message_writer.flush
+        )
+        self._ahead.start()
+        try:
+            super().sync_all()
+        except StopReading as stop:
+            if self.stopped_by is None:
+                self.logger.info("Stopped: %s.", stop)
+        except (Fatal, ReadError) as error:
+            raise Refusal(str(error)) from None
+        finally:
+            self._ahead.close()
+            if not isinstance(sys.exc_info()[1], BrokenPipeError):
+                self._states.write_state(self.state)
+                self._states.flush()
+                self.message_writer.flush()
+                self.message_writer.buffering = False
+            self._ahead = None
+            self.logger.info("%s", self._table())
+
+    def _table(self) -> str:
+        rows = [
+            (stream.name, stream.written)
+            for stream in self.bitbucket_streams
+            if stream.selected and (stream.written or stream.name in self.summary.read)
+        ]
+        session = self.__dict__.get("session")
+        totals = "nothing was asked"
+        if session is not None:
+            budget = session.budget
+            totals = (
+                f"{budget.sent} requests, {session.retries} retries, "
+                f"{budget.waits} waits for the rate limit ({budget.waited:.0f} s)"
+            )
+        return "Summary\n" + self.summary.table(rows, totals)
+
+    # -- the command line -------------------------------------------------------------------------
+
+    def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
+        """Stop at the next record, with the STATE of what is out; at once the second time.
+
+        The SDK writes STATE from inside the handler, which may be inside a RECORD, and exits 0.
+        """
+        if self.stopped_by is not None or self._ahead is None:
+            os._exit(128 + signum)
+        self.stopped_by = signum
+        self.stopping.set()
+        last_resort = threading.Timer(_GRACE, os._exit, [128 + signum])
+        last_resort.daemon = True
+        last_resort.start()
+
+    @property
+    def exit_code(self) -> int:
+        """Return how the run ended: design of the codes in README, "Exit codes"."""
+        if self.stopped_by is not None:
+            return 128 + self.stopped_by
+        if self.summary.skips and not self.summary.read:
+            return FAILED
+        if self.summary.skips and self.config["fail_on_skipped"]:
+            return SKIPPED
+        return 0
+
+    @classmethod
+    def invoke(cls, **kwargs: Any) -> None:
+        """Run from the command line; whatever goes wrong ends in one line and an exit code."""
+        if kwargs.get("about"):
+            cls.print_about(kwargs.get("about_format"))
+            return
+        config: _ConfigInput = kwargs.get("config") or _ConfigInput()
+        try:
+            tap = cls(
+                config=config.config,
+                state=json_option(kwargs.get("state"), "state"),
+                catalog=json_option(kwargs.get("catalog"), "catalog"),
+                parse_env_config=config.parse_env,
+            )
+            tap.sync_all()
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+        except BrokenPipeError:
+            # Python would complain once more when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            cls.refuse("The target closed the pipe: its own messages say why.")
+        except OSError as error:
+            cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
+        code = tap.exit_code
+        if code == FAILED:
+            cls.refuse("Nothing could be read: see what was skipped, and why, above.")
+        if code:
+            sys.exit(code)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run ``--test``; what goes wrong ends in one line."""
+        try:
+            super().cb_test(ctx, param, value)
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+
+    @classmethod
+    def refuse(cls, sentence: str) -> NoReturn:
+        """Say in one line why there is nothing more, and exit with 1."""
+        cls.logger.error("%s", " ".join(sentence.split()))
+        sys.exit(FAILED)
+
+
+__all__ = ["Refusal", "TapBitbucket"]

@@ -1,0 +1,89 @@
+"""A world: everything the stand-in serves, how to change it, and the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tap_bitbucket.demo.delivery import Delivery
+from tap_bitbucket.demo.identity import Identities
+from tap_bitbucket.demo.model import Json, Repository, User, Workspace
+from tap_bitbucket.demo.oauth import OAuth
+from tap_bitbucket.demo.shapes import Shapes
+from tap_bitbucket.demo.truth import Truth, rows_of
+
+Event = tuple[datetime, Callable[["World"], None]]
+_BY_ROLE = {"owner": "admin", "collaborator": "write", "member": "read"}
+
+
+@dataclass
+class Credentials:
+    """One credential of each kind, ready to use."""
+
+    client_id: str
+    client_secret: str
+    email: str
+    api_token: str
+    access_token: str
+    refresh_token: str = ""
+
+
+class World(Delivery):
+    """Workspaces, people, credentials, and a list of things still to happen."""
+
+    def __init__(self, seed: str = "world") -> None:
+        """Start empty; two worlds of one seed and one history are equal, uuids included."""
+        super().__init__(seed)
+        self.oauth = OAuth(self.users)
+        self.identities = Identities(self.oauth)
+        self.shapes = Shapes("https://api.bitbucket.org/2.0")
+        self.story: list[Event] = []
+        self.credentials: Credentials | None = None
+
+    def permissions(self, workspace: Workspace) -> list[tuple[Repository, User, str]]:
+        """List who may do what with which repository of a workspace."""
+        found = []
+        for repo in workspace.repositories.values():
+            for member in workspace.members:
+                granted = repo.permissions.get(member.user.uuid, _BY_ROLE[member.permission])
+                found.append((repo, member.user, granted))
+        return found
+
+    # -- the story -------------------------------------------------------------------------
+
+    def schedule(self, at: datetime, event: Callable[[World], None]) -> None:
+        """Let something happen later: when `move_on` comes past `at`."""
+        with self.lock:
+            self.story.append((at, event))
+            self.story.sort(key=lambda entry: entry[0])
+
+    def move_on(self, until: datetime | None = None) -> int:
+        """Let everything happen that is due; each event is stamped with its own time."""
+        limit = until or self.now()
+        if not self.story or self.story[0][0] > limit:
+            return 0
+        happened = 0
+        with self.lock, self._clock.standing_at():
+            while self.story and self.story[0][0] <= limit:
+                at, event = self.story.pop(0)
+                self._clock.set(at)
+                event(self)
+                happened += 1
+        return happened
+
+    # -- the truth -------------------------------------------------------------------------
+
+    def truth(self, kind: str) -> list[Truth]:
+        """List all rows of a kind as the API shows them: (workspace, repository, parent, row).
+
+        Pending comments and tasks are not among them: each is shown to its author only.
+        Rows of pull_requests carry reviewers and participants as well.
+        """
+        with self.lock:
+            return rows_of(self, kind)
+
+    def rows(self, kind: str, repo: str | Repository | None = None) -> list[Json]:
+        """List the rows of a kind, of one repository or of all."""
+        slug = self.repository(repo).slug if repo is not None else None
+        return [row[3] for row in self.truth(kind) if slug is None or row[1] == slug]

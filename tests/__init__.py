@@ -1,0 +1,1 @@
+"""Tests of tap-bitbucket, one file per promise."""

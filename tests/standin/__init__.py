@@ -1,0 +1,1 @@
+"""The stand-in Bitbucket: it keeps the rules of the real one."""

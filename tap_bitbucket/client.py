@@ -192,6 +192,10 @@ class BitbucketStream(SingerStream):
         value: str | None = row.get(self.replication_key or "")
         return value
 
+    def changed_of(self, row: Row) -> str | None:
+        """Return when a row last changed, where it tells more than the cursor does."""
+        return self.cursor_of(row)
+
     def unfinished(self, row: Row) -> bool:  # noqa: ARG002 - for those that finish
         """Whether a row will go on changing."""
         return False

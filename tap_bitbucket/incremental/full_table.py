@@ -64,7 +64,8 @@ class GatedPass(Pass):
 
     def readings(self) -> Iterator[Reading]:
         """Yield the list, or nothing."""
-        if self.due:
+        # An empty repository has no branches and no tags; Bitbucket may answer 404 to asking.
+        if self.due and not self.stream.repository(self.context).empty:
             yield from self.stream.readings(self.context)
 
     def bookmark(self) -> State:

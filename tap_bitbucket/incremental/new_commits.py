@@ -60,7 +60,8 @@ class NewCommitsPass(Pass):
 
     def readings(self) -> Iterator[Reading]:
         """Yield one reading, or none while the repository did not change."""
-        if self._first or self.before.get("repository_updated_on") != self._updated_on:
+        changed = self._first or self.before.get("repository_updated_on") != self._updated_on
+        if changed and not self.stream.repository(self.context).empty:
             self._asked = True
             yield Reading(self._read)
 

@@ -75,18 +75,22 @@ class NewestFirstPass(Pass):
 
     def readings(self) -> Iterator[Reading]:
         """Yield the list, unless the gate tells that there is nothing new."""
-        if self._strategy.gate and self.before.get("gate"):
-            gate = self.stream.directory.feed(self._strategy.gate, self.context)
-            known = Seen(self.before.get("gate_seen", {}), again=False)
-            changed = any(
-                at_or_after(parent.changed, self.before.get("gate"))
-                and not known.known(parent.key, parent.changed)
-                for parent in gate
-            )
-            if not changed and gate.mark == self.before.get("gate_mark"):
-                self._asked = self.stream.lookback > 0
+        self._asked = self._strategy.gate is None or self.stream.lookback > 0 or self._open()
         if self._asked:
             yield Reading(lambda: fill(self._feed, self._read(), self._note))
+
+    def _open(self) -> bool:
+        """Whether anything changed in the list that the gate is about."""
+        gate = self.stream.directory.feed(self._strategy.gate or "", self.context)
+        if not self.before.get("gate"):
+            return any(True for _ in gate)
+        known = Seen(self.before.get("gate_seen", {}), again=False)
+        changed = any(
+            at_or_after(parent.changed, self.before["gate"])
+            and not known.known(parent.key, parent.changed)
+            for parent in gate
+        )
+        return changed or gate.mark != self.before.get("gate_mark")
 
     def _read(self) -> Iterator[Page]:
         stream = self.stream
@@ -156,15 +160,16 @@ class NewestFirstPass(Pass):
         if self._strategy.remembers and self.stream.unfinished(row):
             self._unfinished.append(key)
             self._advance(cursor)
-            return at_or_after(cursor, self.floor) or key in self._remembered
+            return True
         if not cursor:
             self._held.append(row)
             return False
-        self._seen.note(key, cursor)
         self._advance(cursor)
+        changed = self.stream.changed_of(row) or cursor
+        self._seen.note(key, changed)
         if key in self._remembered:
             return True
-        return at_or_after(cursor, self.floor) and not self._seen.known(key, cursor)
+        return at_or_after(changed, self.floor) and not self._seen.known(key, changed)
 
     def _advance(self, cursor: str | None) -> None:
         if cursor and (self._newest is None or at_or_after(cursor, self._newest)):
@@ -175,10 +180,11 @@ class NewestFirstPass(Pass):
         self._mark = mark(sum(digest(row) for row in self._held))
         return self._held if self._mark != self.before.get("mark") else []
 
-    def bookmark(self) -> State | None:
+    def bookmark(self) -> State:
         """Return the newest cursor seen."""
         if not self._asked:
-            return None
+            before = {key: value for key, value in self.before.items() if key != "context"}
+            return {**before, **self._gate_state()}
         state: dict[str, Any] = {
             "replication_key": self._strategy.replication_key,
             "replication_key_value": self._newest,
@@ -186,14 +192,13 @@ class NewestFirstPass(Pass):
         if self._newest is None:
             state = {}
         seen = self._seen.since(floor_of(self.stream, state, OVERLAP) if state else None)
-        gate = self._gate_state()
         optional: Mapping[str, Any] = {
             "seen": seen,
             "unfinished": sorted(set(self._unfinished)),
             "mark": self._mark if self._held else None,
-            **gate,
         }
-        return {**state, **{key: value for key, value in optional.items() if value}}
+        told = {key: value for key, value in optional.items() if value}
+        return {**state, **told, **self._gate_state()}
 
     def _gate_state(self) -> State:
         if not self._strategy.gate:
@@ -202,4 +207,5 @@ class NewestFirstPass(Pass):
         seen = Seen({}, again=False)
         for parent in gate:
             seen.note(parent.key, parent.changed)
-        return {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}
+        state = {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}
+        return {key: value for key, value in state.items() if value}

@@ -20,6 +20,7 @@ class _State(msgspec.Struct):
 class _Pipeline(msgspec.Struct):
     uuid: str
     created_on: str = ""
+    completed_on: str | None = None
     state: _State | None = None
 
 
@@ -36,6 +37,11 @@ class Pipelines(PipelinesServiceStream):
         state: dict[str, Any] = row.get("state") or {}
         return state.get("name") != "COMPLETED" and not row.get("completed_on")
 
+    def changed_of(self, row: Row) -> str | None:
+        """Return when a run ended: one that is run again keeps its ``created_on``."""
+        value: str | None = row.get("completed_on") or row.get("created_on")
+        return value
+
     def note_parents(self, feed: Feed[Parent], page: Page) -> None:
         """Tell the streams below which pipelines there are."""
         for _, row in raw_rows(page, _Pipeline):
@@ -45,7 +51,7 @@ class Pipelines(PipelinesServiceStream):
                     key=row.uuid,
                     columns={"pipeline_uuid": row.uuid, "pipeline_created_on": row.created_on},
                     created=row.created_on,
-                    changed=row.created_on,
+                    changed=row.completed_on or row.created_on,
                     unfinished=not done,
                 )
             )

@@ -15,7 +15,7 @@ logger = logging.getLogger("tap-bitbucket.rows")
 
 Row = dict[str, Any]
 
-_FRACTION = re.compile(r"^(.*:\d\d)(?:\.(\d+))?(.*)$")
+_FRACTION = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(.*)$")
 
 DISPLACED = {"repository": "repository_object", "workspace": "workspace_object"}
 """Objects of Bitbucket under a name that holds the slug in every table here."""
@@ -68,6 +68,7 @@ class Fit:
 
     def __init__(self, stream: str, schema: Mapping[str, Any]) -> None:
         self._stream = stream
+        self._keys: list[str] = schema["required"]
         self._types: dict[str, tuple[tuple[type, ...], str]] = {}
         self._told: set[str] = set()
         for name, declared in schema["properties"].items():
@@ -76,7 +77,11 @@ class Fit:
             self._types[name] = (accepted, kinds[0])
 
     def __call__(self, row: Row) -> None:
-        """Change the row where it does not fit."""
+        """Change the row where it does not fit. A key that is missing is written as empty text."""
+        for key in self._keys:
+            if row.get(key) is None:
+                self._tell(key, "missing", "empty text stands for it")
+                row[key] = ""
         for name, value in row.items():
             if value is None or name not in self._types:
                 continue
@@ -86,28 +91,27 @@ class Fit:
             ):
                 row[name] = self._converted(name, value, kind)
 
-    def _converted(self, name: str, value: Any, kind: str) -> Any:
+    def _tell(self, name: str, what: str, so: str) -> None:
         if name not in self._told:
             self._told.add(name)
-            logger.warning(
-                "'%s' of %s is a %s here, not a %s as documented; the value is kept.",
-                name,
-                self._stream,
-                type(value).__name__,
-                kind,
-            )
+            logger.warning("'%s' of %s is %s here; %s.", name, self._stream, what, so)
+
+    def _converted(self, name: str, value: Any, kind: str) -> Any:
+        self._tell(name, f"a {type(value).__name__}, not a {kind} as documented", "it is kept")
         if kind == "string":
             return value if isinstance(value, str) else msgspec.json.encode(value).decode()
         if kind == "object":
             return {"value": value}
         if kind == "array":
             return [value]
-        return _number(value, kind)
+        return _scalar(value, kind)
 
 
-def _number(value: Any, kind: str) -> Any:
-    """Return the number that text spells, or null: a column of numbers takes nothing else."""
+def _scalar(value: Any, kind: str) -> Any:
+    """Return the number or truth value that text spells, or null: the column takes no other."""
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(str(value).lower())
     try:
         return {"integer": int, "number": float}[kind](value)
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return None

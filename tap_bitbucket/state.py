@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -42,13 +42,21 @@ def moment(value: str | None) -> datetime | None:
 
 def iso(value: datetime) -> str:
     """Format a time as Bitbucket's core API does: microseconds, ``+00:00``."""
-    return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+    try:
+        utc = value.astimezone(timezone.utc)
+    except OverflowError:
+        # At either end of time the zone does not matter.
+        utc = value.replace(tzinfo=timezone.utc)
+    return utc.isoformat(timespec="microseconds")
 
 
 def earlier(value: str | None, seconds: float) -> str | None:
-    """Return a time moved back."""
+    """Return a time moved back; None, which is the beginning, if there is no such time."""
     parsed = moment(value)
-    return None if parsed is None else iso(parsed - timedelta(seconds=seconds))
+    try:
+        return None if parsed is None else iso(parsed - timedelta(seconds=seconds))
+    except OverflowError:
+        return None
 
 
 def at_or_after(value: str | None, floor: str | None) -> bool:
@@ -97,24 +105,44 @@ def _problem(state: object) -> str | None:
     return None
 
 
-_SHAPES: dict[str, type] = {"seen": dict, "unfinished": list, "heads": list, "known": list}
+_TEXTS = ("unfinished", "heads", "known")
+_MAPS = ("seen", "gate_seen")
+_MOMENTS = ("replication_key_value", "gate")
 
 
 def _partition_problem(stream: str, partition: object, *, whole: bool) -> str | None:
     if not isinstance(partition, dict):
         return f"a partition of '{stream}' is not an object"
-    if not whole and not isinstance(partition.get("context"), dict):
-        return f"a partition of '{stream}' has no 'context'"
-    for name, shape in _SHAPES.items():
-        if not isinstance(partition.get(name, shape()), shape):
-            return f"'{name}' of '{stream}' is not a {shape.__name__}"
-    value = partition.get("replication_key_value")
+    context = partition.get("context", {} if whole else None)
+    if not isinstance(context, dict) or any(isinstance(v, (dict, list)) for v in context.values()):
+        return f"a partition of '{stream}' has no usable 'context'"
+    for name in _TEXTS:
+        texts = partition.get(name, [])
+        if not isinstance(texts, list) or not _all_text(texts):
+            return f"'{name}' of '{stream}' is not a list of texts"
+    for name in _MAPS:
+        pairs = partition.get(name, {})
+        if not isinstance(pairs, dict) or not _all_text(pairs.values()):
+            return f"'{name}' of '{stream}' is not an object of texts"
+    done = partition.get("reconciled_at", 0)
+    if not isinstance(done, (int, float)) or isinstance(done, bool):
+        return f"'reconciled_at' of '{stream}' is not a number"
+    found = (_no_moment(stream, partition, name) for name in _MOMENTS)
+    return next((problem for problem in found if problem), None)
+
+
+def _no_moment(stream: str, partition: State, name: str) -> str | None:
+    value = partition.get(name)
     try:
         if value is not None:
             moment(value)
     except (ValueError, AttributeError):
-        return f"'{value}' in the bookmark of '{stream}' is not a date-time"
+        return f"'{value}', the {name} of '{stream}', is not a date-time"
     return None
+
+
+def _all_text(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _partition_key(context: Mapping[str, Any] | None) -> tuple[tuple[str, Any], ...]:

@@ -251,7 +251,7 @@ class TapBitbucket(Tap):
         Raises:
             Refusal: If the run cannot go on; STATE is then written as far as it is true.
         """
-        _ = self.session, self.reconciliation  # before threads could make two of them
+        _ = self.streams, self.session, self.reconciliation  # before threads could make two of them
         gc.collect()
         gc.freeze()
         self.message_writer.buffering = True
@@ -269,7 +269,7 @@ class TapBitbucket(Tap):
             raise Refusal(str(error)) from None
         finally:
             self._ahead.close()
-            if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            if not self.message_writer.broken:
                 self._states.write_state(self.state)
                 self._states.flush()
                 self.message_writer.flush()

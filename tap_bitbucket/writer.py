@@ -14,10 +14,16 @@ _FULL = 256 * 1024
 
 
 class LineWriter(GenericSingerWriter[bytes, Any]):
-    """Collects lines while ``buffering``, and writes them at 256 KiB, at a STATE and at the end."""
+    """Collects lines while ``buffering``, and writes them at 256 KiB, at a STATE and at the end.
+
+    Attributes:
+        buffering: Whether lines may wait.
+        broken: Whether writing failed; nothing is written any more.
+    """
 
     def __init__(self) -> None:
         self.buffering = False
+        self.broken = False
         self._encoder = msgspec.json.Encoder(enc_hook=enc_hook)
         self._lines = bytearray()
 
@@ -37,10 +43,15 @@ class LineWriter(GenericSingerWriter[bytes, Any]):
         A raw stdout (``PYTHONUNBUFFERED``) may take less than it was given, for one after a
         signal, without an error: so the rest is written until there is none.
         """
-        if not self._lines:
+        if self.broken or not self._lines:
             return
         lines, self._lines = self._lines, bytearray()
         rest = memoryview(lines)
-        while rest:
-            rest = rest[sys.stdout.buffer.write(rest) :]
-        sys.stdout.buffer.flush()
+        try:
+            while rest:
+                rest = rest[sys.stdout.buffer.write(rest) :]
+            sys.stdout.buffer.flush()
+        except OSError:
+            # What did not get out is lost: no later STATE may speak for it.
+            self.broken = True
+            raise

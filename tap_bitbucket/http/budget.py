@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
 from tap_bitbucket.http.errors import StopReading
-from tap_bitbucket.http.rate_limit import RateLimit, wait_after_429
+from tap_bitbucket.http.rate_limit import RateLimit, hint, wait_after_429
 
 logger = logging.getLogger("tap-bitbucket.budget")
 
@@ -90,9 +90,13 @@ class Budget:
         with self._lock:
             now = self._clock()
             already = self._paused_until > now
-            wait = wait_after_429(headers, datetime.now(timezone.utc), self._hintless)
-            if not already:
+            when = datetime.now(timezone.utc)
+            wait = wait_after_429(headers, when, self._hintless)
+            if hint(headers, when) is not None:
+                self._hintless = 0
+            elif not already:
                 self._hintless += 1
+            if not already:
                 self.waits += 1
                 self.waited += wait
             self._paused_until = max(self._paused_until, now + wait)

@@ -101,9 +101,10 @@ def explain(body: bytes) -> str:
     detail = error.get("detail")
     if isinstance(detail, dict):
         required, granted = _scopes(detail.get("required")), _scopes(detail.get("granted"))
-        return f"{message} Required: {required}; granted: {granted}.".strip()
+        detail = f"Required: {required}; granted: {granted}."
     parts = [message, str(detail or "").strip()]
-    return " ".join(dict.fromkeys(part for part in parts if part))[:300].replace("\n", " ")
+    said = " ".join(dict.fromkeys(part for part in parts if part))
+    return " ".join(said.split())[:300]
 
 
 def lacks_scope(body: bytes) -> bool:
@@ -126,7 +127,7 @@ def _scopes(value: object) -> str:
 def _error(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body[:100_000])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     error = document.get("error") if isinstance(document, dict) else None
     return error if isinstance(error, dict) else {}

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 
@@ -78,13 +78,13 @@ def parse_page(body: bytes, paging: Paging) -> Page:
         Transient: If it is not what was asked for: HTML with status 200, an empty or cut body,
             JSON that is no object, no list in ``values``.
     """
-    body = _clean(body)
     try:
+        body = _clean(body)
         if paging is Paging.ENTITY:
             msgspec.json.decode(body, type=dict[str, msgspec.Raw])
             return Page([msgspec.Raw(body)], nbytes=len(body))
         envelope = msgspec.json.decode(body, type=_Envelope)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         message = "the answer is not a page of JSON"
         raise Transient(message) from None
     return Page(
@@ -106,39 +106,68 @@ def next_request(request: Request, page: Page, paging: Paging, api_url: str) -> 
         SkipPartition: If ``next`` leads to another host and the page has no number to go on by.
     """
     if paging is Paging.NEXT and page.next:
-        target = _below(api_url, page.next)
+        target = _below(api_url, request, page.next)
         if target is not None:
             path, query = target
             return replace(request, path=path, params=(), query=query)
         if page.number is None:
-            host = urlsplit(page.next).hostname
-            message = f"its next link leads to another host ({host}), which gets no token"
+            message = (
+                f"{request.method} {request.path}: the next link leads elsewhere than to the API, "
+                "where no token goes"
+            )
             raise SkipPartition(message)
-        return replace(request, query=None).with_params({"page": str(page.number + 1)})
+        params = request.params if request.query is None else tuple(parse_qsl(request.query))
+        first = replace(request, params=params, query=None)
+        return first.with_params({"page": str(page.number + 1)})
     if paging is Paging.NUMBER and page.values:
         number = int(dict(request.params).get("page", "1"))
-        asked = int(dict(request.params).get("pagelen", "10"))
-        length = page.length or asked
-        if number * length < page.size if page.size is not None else len(page.values) >= length:
+        if not _is_last(page, number):
             return request.with_params({"page": str(number + 1)})
     return None
 
 
-def _below(api_url: str, url: str) -> tuple[str, str] | None:
+def _is_last(page: Page, number: int) -> bool:
+    """Whether a page of a numbered list tells that it is the last.
+
+    Without ``size`` a short page does, but short of what Bitbucket says is a full one: it may
+    have allowed less than was asked for.
+    """
+    if page.length is None:
+        return False
+    if page.size is not None:
+        return number * page.length >= page.size
+    return len(page.values) < page.length
+
+
+def _below(api_url: str, request: Request, link: str) -> tuple[str, str] | None:
     """Return path below ``api_url`` and query of a link to the API, None for any other link.
 
-    Only path and query are taken from the link, so it cannot lead the token astray. Bitbucket
-    also writes ``https://bitbucket.org/api/2.0/…`` and ``https://bitbucket.org/!api/2.0/…``.
+    Bitbucket also writes ``https://bitbucket.org/api/2.0/…`` and ``https://bitbucket.org/!api/2.0/…``.
     """
-    api, link = urlsplit(api_url), urlsplit(url)
-    same = (link.hostname, link.port) == (api.hostname, api.port)
-    if not link.hostname or (same and link.path.startswith(api.path + "/")):
-        return link.path[len(api.path) :], link.query
-    if link.hostname == "bitbucket.org":
-        for prefix in ("/api/2.0", "/!api/2.0"):
-            if link.path.startswith(prefix + "/"):
-                return link.path[len(prefix) :], link.query
+    api = urlsplit(api_url)
+    try:
+        # Only path and query of a link are used, so its scheme cannot lead the token astray.
+        target = urlsplit(urljoin(api_url + request.path, link))._replace(scheme=api.scheme)
+        here = link.isprintable() and origin(target.geturl()) == origin(api_url)
+    except ValueError:
+        return None
+    prefixes = [api.path] if here else []
+    if link.startswith("https://bitbucket.org/"):
+        prefixes += ["/api/2.0", "/!api/2.0"]
+    for prefix in prefixes:
+        if target.path.startswith(prefix + "/"):
+            return target.path[len(prefix) :], target.query
     return None
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port, the port also where it is the usual one.
+
+    Raises:
+        ValueError: If it is no URL.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _count(value: object) -> int | None:
@@ -146,7 +175,13 @@ def _count(value: object) -> int | None:
 
 
 def _clean(body: bytes) -> bytes:
-    """Remove what PostgreSQL and JSON parsers downstream cannot take: NUL and half surrogates."""
+    """Remove what PostgreSQL and JSON parsers downstream cannot take: NUL and half surrogates.
+
+    Raises:
+        UnicodeDecodeError: If it is not UTF-8.
+        RecursionError: If it is nested without end.
+    """
+    body.decode()
     if b"\\u0000" not in body and b"\\ud" not in body and b"\\uD" not in body:
         return body
     try:

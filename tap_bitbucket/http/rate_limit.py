@@ -7,6 +7,7 @@ optional here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -61,7 +62,19 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         if when.tzinfo is None:
             when = when.replace(tzinfo=timezone.utc)
         seconds = (when - now).total_seconds()
+    if math.isnan(seconds):
+        return None
     return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def hint(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how long a 429 says to wait, None if it does not say."""
+    told = retry_after(headers, now)
+    if told is not None:
+        # A date has whole seconds: one more makes sure not to come too early.
+        return told + 1
+    reset = RateLimit.from_headers(headers).reset
+    return None if reset is None else min(max(float(reset), 1.0), LONGEST_WAIT)
 
 
 def wait_after_429(headers: Mapping[str, str], now: datetime, earlier: int) -> float:
@@ -72,16 +85,10 @@ def wait_after_429(headers: Mapping[str, str], now: datetime, earlier: int) -> f
         now: What time it is.
         earlier: How many 429s without any hint came directly before.
     """
-    told = retry_after(headers, now)
-    if told is not None:
-        # A date has whole seconds: one more makes sure not to come too early.
-        return told + 1
-    reset = RateLimit.from_headers(headers).reset
-    if reset is not None:
-        return min(max(float(reset), 1.0), LONGEST_WAIT)
-    return float(min(15 * 2**earlier, LONGEST_WAIT))
+    told = hint(headers, now)
+    return float(min(15 * 2 ** min(earlier, 10), LONGEST_WAIT)) if told is None else told
 
 
 def _first_int(value: str | None) -> int | None:
     digits = (value or "").split(",")[0].split(";")[0].strip()
-    return int(digits) if digits.isdigit() else None
+    return int(digits) if digits.isascii() and digits.isdecimal() else None

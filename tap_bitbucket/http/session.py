@@ -29,6 +29,7 @@ from tap_bitbucket.http.errors import (
     explain,
     lacks_scope,
 )
+from tap_bitbucket.http.paging import origin
 from tap_bitbucket.http.request import Request
 
 logger = logging.getLogger("tap-bitbucket.http")
@@ -149,9 +150,16 @@ class Session:
             result = self._retrying(attempt)()
         except Transient as error:
             raise self._unavailable(error) from None
+        except (SkipPartition, Nothing):
+            self._answered()
+            raise
+        self._answered()
+        return result
+
+    def _answered(self) -> None:
+        """Note that Bitbucket is there."""
         with self._lock:
             self._outages = 0
-        return result
 
     def _unavailable(self, error: Transient) -> Exception:
         """A list that fails costs only its partition; five in a row mean an outage."""
@@ -211,22 +219,36 @@ class Session:
                 # The exception holds the request and with it the token: only its kind goes on.
                 message = f"{request.method} {request.path}: {_kind(error)}"
                 raise Transient(message) from None
+            except ValueError:
+                # requests looks at a redirect's address even when it does not follow.
+                raise _led_astray(request) from None
             if not response.is_redirect:
                 return response, authorization
-            url = urljoin(url, response.headers["Location"])
-            if _origin(url) != _origin(self.api_url):
-                message = (
-                    f"{request.method} {request.path}: Bitbucket redirects to another host "
-                    f"({urlsplit(url).hostname}), which gets no token"
-                )
-                raise SkipPartition(message)
+            url = self._redirected(request, url, response.headers["Location"])
         message = f"{request.method} {request.path}: more than {_REDIRECTS} redirects"
         raise SkipPartition(message)
+
+    def _redirected(self, request: Request, url: str, location: str) -> str:
+        """Return where a redirect leads, if that is the API."""
+        try:
+            target = urljoin(url, location)
+            if origin(target) == origin(self.api_url):
+                return target
+        except ValueError:
+            pass
+        raise _led_astray(request)
 
     def _on_backoff(self, details: Mapping[str, object]) -> None:
         with self._lock:
             self.retries += 1
         logger.warning("%s. Asking again in %.1f s.", details["exception"], details["wait"])
+
+
+def _led_astray(request: Request) -> SkipPartition:
+    return SkipPartition(
+        f"{request.method} {request.path}: Bitbucket redirects elsewhere than to the API, "
+        "where no token goes"
+    )
 
 
 def _refusal(action: Action, status: int, body: bytes, reason: str) -> Exception:
@@ -252,11 +274,6 @@ def _kind(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the answer was cut short"
     return "no connection"
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
 
 
 def _server_time(headers: Mapping[str, str]) -> float:

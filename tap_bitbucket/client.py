@@ -17,10 +17,10 @@ from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.http.reader import Listing, pages
 from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
-from tap_bitbucket.reading import Partition, Reading
-from tap_bitbucket.rows import DISPLACED, Fit, Row, drop_secrets, to_microseconds, with_context
+from tap_bitbucket.plan import Partition, Reading
+from tap_bitbucket.rows import Fit, Row, drop_secrets, to_microseconds, with_context
 from tap_bitbucket.schemas import stream_schema
-from tap_bitbucket.selection import cut, fields
+from tap_bitbucket.selection import cut, fields, topmost
 from tap_bitbucket.singer import SingerStream
 from tap_bitbucket.state import State
 
@@ -54,6 +54,8 @@ class BitbucketStream(SingerStream):
         takes_fields: Whether the endpoint honours ``fields``; the pipelines service does not.
         contexts: Definitions of the columns that the scope adds.
         derived: Columns that the tap makes.
+        needed: What the tap looks at in a row beside its key, dotted. It is asked for even when
+            it is not selected.
         unrolled: Whether another stream's rows hold this one's, so that there is nothing to read.
     """
 
@@ -67,6 +69,7 @@ class BitbucketStream(SingerStream):
     takes_fields: ClassVar[bool] = True
     contexts: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[tuple[str, ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()
     unrolled: ClassVar[bool] = False
 
     primary_keys: Sequence[str] = ()
@@ -121,9 +124,15 @@ class BitbucketStream(SingerStream):
 
     def bookmark_of(self, context: Context) -> State:
         """Return the partition's state as the run found it; empty for a forced full table."""
-        if self.forced_replication_method == "FULL_TABLE":
+        if self._forced_to_full_table:
             return {}
         return self._tap.bookmarks.of(self.name, context)
+
+    @property
+    def _forced_to_full_table(self) -> bool:
+        """Whether the catalog asks for a full table where there is an incremental way."""
+        forced = self.forced_replication_method == "FULL_TABLE"
+        return forced and self.incremental.replication_key is not None
 
     def below(self) -> list[BitbucketStream]:
         """Return the streams that take their parents from this one and are read."""
@@ -251,14 +260,22 @@ class BitbucketStream(SingerStream):
         """Return what ``fields=`` adds to the list's own properties, and what it takes away."""
         if not self.takes_fields or self.paging is Paging.ENTITY:
             return [], []
-        cut_here = {path_[0] for path_ in self.cuts if len(path_) == 1}
-        more = [f"+values.{name}" for name in self.extra_fields if name not in cut_here]
-        return more, fields(self.cuts, self.made_columns)
+        needed = self.needed_paths()
+        # Of a deselected stream that others depend on, Singer's catalog deselects everything.
+        cuts = self.cuts if self.selected else topmost(self._described.unselected)
+        less = fields(cuts, needed, self.made_columns)
+        more = [f"+values.{name}" for name in self.extra_fields if f"-values.{name}" not in less]
+        return more, [field for field in less if field[8:] not in self.extra_fields]
+
+    def needed_paths(self) -> list[tuple[str, ...]]:
+        """Return what the tap looks at in a row."""
+        names = (*self.primary_keys, *self.needed, self.replication_key or "")
+        return [tuple(name.split(".")) for name in names if name]
 
     @property
     def made_columns(self) -> set[str]:
         """Return the columns that Bitbucket does not know."""
-        return {*self.derived, *DISPLACED.values(), *CONTEXT_COLUMNS}
+        return {*self.derived, *CONTEXT_COLUMNS}
 
     # -- rows -------------------------------------------------------------------------------------
 
@@ -330,7 +347,7 @@ class BitbucketStream(SingerStream):
     def move_bookmark(self, work: Pass, context: Context) -> None:
         """Write the partition's state. All its rows are out."""
         state = work.bookmark()
-        if state is not None and self.forced_replication_method != "FULL_TABLE":
+        if state is not None and not self._forced_to_full_table:
             entry = self.get_context_state(context)
             kept = {"context": entry["context"]} if context else {}
             entry.clear()

@@ -14,11 +14,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tap_bitbucket.http.errors import StopReading
 from tap_bitbucket.http.paging import Page
+from tap_bitbucket.plan import Opening, Reading, Step
 
 if TYPE_CHECKING:
     from tap_bitbucket.incremental.passes import Pass
@@ -28,72 +28,6 @@ WINDOW = 48 * 1024 * 1024
 
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while the main thread waits."""
-
-
-@dataclass(eq=False)
-class Reading:
-    """One list that is, was or will be read.
-
-    Attributes:
-        source: Yields its pages; runs in a worker.
-        columns: What every row of it carries beside the context, e.g. ``pull_request_id``.
-    """
-
-    source: Callable[[], Iterator[Page]]
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    ready: deque[Page] = field(default_factory=deque)
-    finished: bool = False
-    abandoned: bool = False
-    error: BaseException | None = None
-
-
-@dataclass(eq=False)
-class Opening:
-    """Marks in the plan where a partition of a stream begins."""
-
-    stream: str
-    context: Mapping[str, Any] | None
-    work: Pass
-
-
-class Closing:
-    """Marks in the plan where a partition ends."""
-
-
-Step = Opening | Reading | Closing
-
-
-class Partition(Protocol):
-    """What the main thread sees of one partition."""
-
-    work: Pass
-
-    def readings(self) -> Iterator[Reading]:
-        """Yield the lists in order."""
-
-    def pages(self, reading: Reading) -> Iterator[Page]:
-        """Yield the pages of a list; raise at its place what went wrong in reading it."""
-
-    def abandon(self) -> None:
-        """Give up the rest of the partition."""
-
-
-class InlinePartition:
-    """Reads when asked, in the caller's thread: for dry runs, which want one row."""
-
-    def __init__(self, work: Pass) -> None:
-        self.work = work
-
-    def readings(self) -> Iterator[Reading]:
-        """Yield the lists in order."""
-        return self.work.readings()
-
-    def pages(self, reading: Reading) -> Iterator[Page]:
-        """Read the list now."""
-        return reading.source()
-
-    def abandon(self) -> None:
-        """Nothing was begun ahead."""
 
 
 class ReadAhead:
@@ -126,6 +60,8 @@ class ReadAhead:
         self._held = 0
         self._wanted: Reading | None = None
         self._planned = False
+        self._opening: Opening | None = None
+        self._count = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"reader-{number}", daemon=True)
             for number in range(concurrency)
@@ -214,10 +150,19 @@ class ReadAhead:
                     if not self._deliver(reading, page):
                         break
             except BaseException as error:  # noqa: BLE001 - raised in the main thread instead
-                reading.error = error
+                self._failed(reading, error)
             with self._state:
                 reading.finished = True
                 self._state.notify_all()
+
+    def _failed(self, reading: Reading, error: BaseException) -> None:
+        with self._state:
+            reading.error = error
+            if reading.partition is not None:
+                earlier = reading.partition.failed_at
+                number = reading.number
+                reading.partition.failed_at = number if earlier is None else min(earlier, number)
+            self._state.notify_all()
 
     def _next_reading(self) -> Reading | None:
         """Advance the plan to its next list; None at its end."""
@@ -240,10 +185,17 @@ class ReadAhead:
                         self._steps.append(step)
                         self._state.notify_all()
                     return None
+                if isinstance(step, Opening):
+                    self._opening = step
+                elif isinstance(step, Reading):
+                    self._count += 1
+                    step.partition, step.number = self._opening, self._count
+                    if step.unwanted:
+                        continue
                 with self._state:
                     self._steps.append(step)
                     self._state.notify_all()
-                if isinstance(step, Reading):
+                if isinstance(step, Reading) and not step.finished:
                     return step
 
     def _deliver(self, reading: Reading, page: Page) -> bool:
@@ -252,11 +204,11 @@ class ReadAhead:
             while (
                 self._held >= self._window
                 and self._wanted is not reading
-                and not reading.abandoned
+                and not reading.unwanted
                 and not self._stopping.is_set()
             ):
                 self._state.wait(_SLICE)
-            if reading.abandoned or self._stopping.is_set():
+            if reading.unwanted or self._stopping.is_set():
                 return False
             reading.ready.append(page)
             self._held += page.nbytes

@@ -11,6 +11,7 @@ from typing import Any
 
 from singer_sdk.singerlib import SelectionMask
 
+from tap_bitbucket.rows import DISPLACED
 from tap_bitbucket.schemas import ITEMS, Path, StreamSchema, walk
 
 
@@ -25,9 +26,7 @@ def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:
     for path in schema.unselected:
         if ITEMS in path and ("properties", path[-1]) in mask and not mask["properties", path[-1]]:
             paths.add(path)
-    return sorted(
-        path for path in paths if not any(path[:end] in paths for end in range(len(path)))
-    )
+    return topmost(paths)
 
 
 def _collect(node: dict[str, Any], path: Path, mask: SelectionMask, paths: set[Path]) -> None:
@@ -40,19 +39,33 @@ def _collect(node: dict[str, Any], path: Path, mask: SelectionMask, paths: set[P
             _collect(child, below, mask, paths)
 
 
-def fields(paths: Iterable[Path], ours: Iterable[str]) -> list[str]:
+def fields(paths: Iterable[Path], needed: Iterable[Path], ours: Iterable[str]) -> list[str]:
     """Return what to exclude in a list of rows: ``-values.author.links``.
 
     Args:
-        paths: What is not selected.
+        paths: What is not selected, by the names it has in a row of the tap.
+        needed: What the tap itself looks at, by Bitbucket's names.
         ours: Top-level properties that Bitbucket does not know, because the tap makes them.
     """
+    bitbuckets = {instead: name for name, instead in DISPLACED.items()}
     made = set(ours)
-    return [
-        "-values." + ".".join(name for name in path if name != ITEMS)
-        for path in paths
-        if path[0] not in made
-    ]
+    asked = [tuple(part for part in path if part != ITEMS) for path in needed]
+    excluded = []
+    for path in paths:
+        if path[0] in made:
+            continue
+        theirs = (bitbuckets.get(path[0], path[0]), *(part for part in path[1:] if part != ITEMS))
+        if not any(wanted[: len(theirs)] == theirs for wanted in asked):
+            excluded.append("-values." + ".".join(theirs))
+    return excluded
+
+
+def topmost(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths, each once: nothing below another one."""
+    found = set(paths)
+    return sorted(
+        path for path in found if not any(path[:end] in found for end in range(len(path)))
+    )
 
 
 def cut(row: dict[str, Any], paths: Iterable[Path]) -> None:

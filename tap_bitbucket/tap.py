@@ -28,15 +28,8 @@ from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReadi
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
 from tap_bitbucket.inputs import check_json_file, json_option, last_with
-from tap_bitbucket.reading import (
-    Closing,
-    InlinePartition,
-    Opening,
-    Partition,
-    ReadAhead,
-    Reading,
-    Step,
-)
+from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
+from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
 from tap_bitbucket.settings import SETTINGS, shard_of
 from tap_bitbucket.summary import Summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tap_bitbucket.directory import Parent
 from tap_bitbucket.incremental.passes import Context, Pass, Seen, Strategy, floor_of
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
@@ -71,9 +71,15 @@ class ChangedParentsPass(Pass):
             return False
         if not parent.unfinished and self._seen.known(parent.key, parent.changed):
             return False
-        new = self.floor is None or at_or_after(parent.created, self.floor)
         zero = self._strategy.unless_zero
-        return not (new and zero and parent.counts.get(zero) == 0)
+        return not (zero and parent.counts.get(zero) == 0 and self._is_new(parent))
+
+    def _is_new(self, parent: Parent) -> bool:
+        """Whether the last run cannot have seen a parent, so that it has lost no child since."""
+        bookmark = self.before.get("replication_key_value")
+        if parent.key in self.before.get("seen", {}):
+            return False
+        return bookmark is None or at_or_after(parent.created, bookmark)
 
     def bookmark(self) -> State | None:
         """Return the moment that the list of the parents describes."""

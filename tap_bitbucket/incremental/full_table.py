@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request
 from tap_bitbucket.http.session import NotFound
 from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:

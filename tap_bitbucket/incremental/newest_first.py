@@ -24,7 +24,7 @@ from tap_bitbucket.incremental.passes import (
     lowest,
     mark,
 )
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after, earlier, moment
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import msgspec
 from tap_bitbucket.directory import Feed
 from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after, earlier
 
 if TYPE_CHECKING:

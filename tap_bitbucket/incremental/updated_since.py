@@ -24,7 +24,7 @@ from tap_bitbucket.incremental.passes import (
     mark,
     raw_rows,
 )
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after, earlier, iso
 
 if TYPE_CHECKING:

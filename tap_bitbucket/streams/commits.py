@@ -22,6 +22,7 @@ class Commits(RepositoryStream):
     path = "/repositories/{workspace}/{repository}/commits"
     primary_keys = ("repository_uuid", "hash")
     incremental = NewCommits()
+    needed = ("parents.hash",)
 
     def heads(self, context: Context) -> Iterator[str]:
         """Yield the hashes that branches and tags point to.

@@ -13,7 +13,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental import ChangedParents, NewestFirst, UpdatedSince
 from tap_bitbucket.incremental.passes import Context, Row, Strategy, raw_rows
-from tap_bitbucket.reading import Partition
+from tap_bitbucket.plan import Partition
 from tap_bitbucket.scopes import PullRequestStream, RepositoryStream
 from tap_bitbucket.state import at_or_after
 
@@ -41,6 +41,12 @@ class PullRequests(RepositoryStream):
     scope = "pullrequest"
     pagelen = 50
     extra_fields = ("reviewers", "participants")
+    needed = ("created_on", "state", "comment_count", "task_count")
+
+    def needed_paths(self) -> list[tuple[str, ...]]:
+        """Return what the tap looks at, and what the stream of participants takes from here."""
+        participants = [("participants",)] if self.companions else []
+        return [*super().needed_paths(), *participants]
 
     def narrow(self, listing: Listing, condition: str | None) -> None:
         """Ask for all states: without a word Bitbucket lists the open ones only."""
@@ -70,11 +76,12 @@ class PullRequests(RepositoryStream):
     def companions(self) -> list[Any]:
         """Return the participants, who need no request of their own."""
         stream = self._tap.streams["pull_request_participants"]
-        return [stream] if stream.selected and self._tap.reading_ahead else []
+        return [stream] if stream.selected else []
 
     def select(self, partition: Partition, context: Context) -> Iterator[Row]:
         """Yield the pull requests, writing their participants in passing."""
-        passes = [(stream, stream.incremental.begin(stream, context)) for stream in self.companions]
+        companions = self.companions if self._tap.reading_ahead else []
+        passes = [(stream, stream.incremental.begin(stream, context)) for stream in companions]
         work = partition.work
         for row in self.rows(partition, context):
             for stream, companion in passes:
@@ -135,6 +142,7 @@ class PullRequestParticipants(PullRequestStream):
 
     def write(self, row: Row, context: Context) -> None:
         """Write a pull request's participants."""
+        self._write_schema_message()
         for participant in self.unroll(row, context):
             self._write_record_message(self.post_process(participant))
             self.written += 1
@@ -162,6 +170,12 @@ class PullRequestActivity(PullRequestStream):
     pagelen = 50
     takes_fields = True
     derived = ("pull_request_id", "kind", "occurred_on", "actor_uuid", "comment_id")
+    needed = (
+        "pull_request.id",
+        *(f"comment.{name}" for name in ("id", "created_on", "pending", "user.uuid")),
+        *("update.date", "update.author.uuid", "approval.date", "approval.user.uuid"),
+        *("changes_requested.date", "changes_requested.user.uuid"),
+    )
 
     def cursor_of(self, row: Row) -> str | None:
         """Return when it happened; the date stands inside the entry."""
@@ -229,6 +243,7 @@ class _Discussion(PullRequestStream):
     """Shared by what people write below a pull request."""
 
     primary_keys = ("repository_uuid", "pull_request_id", "id")
+    needed = ("pending",)
 
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Drop drafts: ``pending`` ones are visible to the caller alone."""

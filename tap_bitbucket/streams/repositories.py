@@ -17,7 +17,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.incremental import FullTable, UpdatedSince
 from tap_bitbucket.incremental.full_table import GatedPass
 from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.schemas import ITEMS, walk
 from tap_bitbucket.scopes import RepositoryStream, WorkspaceStream
 from tap_bitbucket.settings import shard_of
@@ -49,6 +49,7 @@ class Repositories(WorkspaceStream):
     name = "repositories"
     path = "/repositories/{workspace}"
     primary_keys = ("uuid",)
+    needed = ("full_name", "slug", "mainbranch", "project.key")
     incremental = UpdatedSince(reconcile=True)
 
     @property
@@ -146,6 +147,8 @@ def hashes(page: Page) -> Iterator[str]:
 class Refs(RepositoryStream):
     """Shared by branches and tags: what they point to is also where commits are read from."""
 
+    needed = ("target.hash",)
+
     def reads(self, context: Context) -> bool:
         """Whether this run reads the partition."""
         work = self.incremental.begin(self, context)
@@ -189,6 +192,7 @@ class DefaultReviewers(RepositoryStream):
     incremental = FullTable()
     scope = "pullrequest"
     derived = ("user_uuid",)
+    needed = ("user.uuid",)
 
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Add the key."""

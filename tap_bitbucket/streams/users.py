@@ -12,7 +12,7 @@ from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental import FullTable
 from tap_bitbucket.incremental.passes import Context, Row
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.scopes import GlobalStream
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.directory import Feed, Workspace
 from tap_bitbucket.http.errors import Fatal, SkipPartition
 from tap_bitbucket.http.paging import Page, Paging
@@ -14,7 +15,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental import FullTable
 from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
-from tap_bitbucket.reading import Reading
+from tap_bitbucket.plan import Reading
 from tap_bitbucket.scopes import GlobalStream, WorkspaceStream
 
 _GLOB = frozenset("*?[")
@@ -150,6 +151,7 @@ class _People(WorkspaceStream):
     primary_keys = ("workspace_uuid", "user_uuid")
     incremental = FullTable()
     derived = ("workspace_uuid", "user_uuid")
+    needed = ("workspace.uuid", "user.uuid")
 
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Add the key."""
@@ -165,6 +167,13 @@ class WorkspaceMembers(_People):
 
     name = "workspace_members"
     path = "/workspaces/{workspace}/members"
+
+    def needed_paths(self) -> list[tuple[str, ...]]:
+        """Return what the tap looks at, and what the stream of accounts takes from here."""
+        users: BitbucketStream = self._tap.streams["users"]
+        names = users.schema["properties"] if users.selected else ()
+        wanted = [("user", name) for name in names if (name,) not in users.cuts]
+        return [*super().needed_paths(), *wanted]
 
     def readings(self, context: Context) -> Iterable[Reading]:
         """Yield the list, telling the directory the accounts."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import click
+
 from tap_bitbucket.tap import TapBitbucket
 
 
@@ -16,4 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         demo(given[1:])
         return
-    TapBitbucket.cli(args=given)
+    try:
+        code = TapBitbucket.cli.main(args=given, prog_name="tap-bitbucket", standalone_mode=False)
+    except click.ClickException as error:
+        TapBitbucket.refuse(error.format_message())
+    except click.Abort:
+        TapBitbucket.refuse("Stopped.")
+    sys.exit(code if isinstance(code, int) else 0)

@@ -32,6 +32,28 @@ def last_with(files: Sequence[Path], setting: str) -> Path | None:
     return None
 
 
+def check_catalog(catalog: Any) -> None:
+    """Refuse a catalog that is none.
+
+    Raises:
+        ConfigValidationError: Naming what is wrong and the way out.
+    """
+    streams = catalog.get("streams") if catalog is not None else []
+    usable = isinstance(streams, list) and all(
+        isinstance(stream, dict)
+        and isinstance(stream.get("tap_stream_id"), str)
+        and isinstance(stream.get("schema"), dict)
+        and isinstance(stream.get("metadata", []), list)
+        for stream in streams
+    )
+    if not usable:
+        message = (
+            "The catalog cannot be used: 'streams' must be a list of objects with 'tap_stream_id' "
+            "and 'schema'. Make a new one with --discover."
+        )
+        raise ConfigValidationError(message, errors=[message])
+
+
 def check_json_file(file: Path, what: str) -> None:
     """Check that a file holds a JSON object, so that the SDK need not fail with a traceback.
 

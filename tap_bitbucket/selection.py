@@ -19,24 +19,32 @@ def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:
     """Return the paths that are not selected, each once: nothing below a deselected one.
 
     Singer's catalog cannot name what lies in an array. Bulk in there (``reviewers[].links``)
-    follows the row's own property of that name, and is kept if the row has none.
+    follows the row's own property of that name; if the row has none, it comes as soon as any
+    property of that name is selected.
     """
     paths: set[Path] = set()
     _collect(schema.published, (), mask, paths)
+    bulk = {path: mask[_breadcrumb(path)] for path in schema.unselected if ITEMS not in path}
     for path in schema.unselected:
-        if ITEMS in path and ("properties", path[-1]) in mask and not mask["properties", path[-1]]:
-            paths.add(path)
+        if ITEMS in path:
+            named = [selected for other, selected in bulk.items() if other[-1] == path[-1]]
+            if not bulk.get(path[-1:], any(named)):
+                paths.add(path)
     return topmost(paths)
 
 
 def _collect(node: dict[str, Any], path: Path, mask: SelectionMask, paths: set[Path]) -> None:
     for name, child in node.get("properties", {}).items():
         below = (*path, name)
-        breadcrumb = tuple(part for name in below for part in ("properties", name))
-        if not mask[breadcrumb]:
+        if not mask[_breadcrumb(below)]:
             paths.add(below)
         else:
             _collect(child, below, mask, paths)
+
+
+def _breadcrumb(path: Path) -> tuple[str, ...]:
+    """Return a path as Singer's catalog writes it."""
+    return tuple(part for name in path for part in ("properties", name))
 
 
 def fields(paths: Iterable[Path], needed: Iterable[Path], ours: Iterable[str]) -> list[str]:

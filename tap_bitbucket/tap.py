@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-import click
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import _ConfigInput
 
 from tap_bitbucket import state as bookmarks
 from tap_bitbucket import streams as _streams
-from tap_bitbucket.auth import AuthenticationError, Authenticator, authenticators_from
+from tap_bitbucket.auth import Authenticator, authenticators_from
 from tap_bitbucket.checks import problems, unknown
 from tap_bitbucket.client import REGISTRY, BitbucketStream
+from tap_bitbucket.command_line import FAILED, SKIPPED, CommandLine, Refusal
 from tap_bitbucket.directory import Directory, Repository
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReading
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
-from tap_bitbucket.inputs import check_json_file, json_option, last_with
+from tap_bitbucket.inputs import last_with
 from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
@@ -38,14 +34,8 @@ from tap_bitbucket.writer import LineWriter
 _GRACE = 1.8
 """Seconds that a stopping run has, until it ends even inside a write that its target blocks."""
 
-FAILED, SKIPPED = 1, 3
 
-
-class Refusal(Exception):  # noqa: N818 - ends the run with one line
-    """The run cannot go on; the message says why and what to do."""
-
-
-class TapBitbucket(Tap):
+class TapBitbucket(CommandLine):
     """Singer tap for Bitbucket Cloud."""
 
     name = "tap-bitbucket"
@@ -64,8 +54,6 @@ class TapBitbucket(Tap):
     ]
 
     message_writer: LineWriter
-    config_files: ClassVar[tuple[Path, ...]] = ()
-    """The files given with ``--config``: a rotated refresh token is written back into them."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Set the tap up; nothing is read and no credential is needed yet."""
@@ -101,18 +89,6 @@ class TapBitbucket(Tap):
         bookmarks.check(state)
         super().load_state(state)
         self.bookmarks = bookmarks.Bookmarks(state)
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read ``--config``, remembering the files' names, which the SDK forgets."""
-        files = tuple(Path(name) for name in value if name != "ENV")
-        try:
-            for file in files:
-                check_json_file(file, "config")
-        except ConfigValidationError as error:
-            cls.refuse(str(error))
-        cls.config_files = files
-        return super().cb_config(ctx, param, value)
 
     # -- streams ----------------------------------------------------------------------------------
 
@@ -286,8 +262,6 @@ class TapBitbucket(Tap):
             )
         return "Summary\n" + self.summary.table(rows, totals)
 
-    # -- the command line -------------------------------------------------------------------------
-
     def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
         """Stop at the next record, with the STATE of what is out; at once the second time.
 
@@ -311,49 +285,6 @@ class TapBitbucket(Tap):
         if self.summary.skips and self.config["fail_on_skipped"]:
             return SKIPPED
         return 0
-
-    @classmethod
-    def invoke(cls, **kwargs: Any) -> None:
-        """Run from the command line; whatever goes wrong ends in one line and an exit code."""
-        if kwargs.get("about"):
-            cls.print_about(kwargs.get("about_format"))
-            return
-        config: _ConfigInput = kwargs.get("config") or _ConfigInput()
-        try:
-            tap = cls(
-                config=config.config,
-                state=json_option(kwargs.get("state"), "state"),
-                catalog=json_option(kwargs.get("catalog"), "catalog"),
-                parse_env_config=config.parse_env,
-            )
-            tap.sync_all()
-        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
-            cls.refuse(str(error))
-        except BrokenPipeError:
-            # Python would complain once more when it closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            cls.refuse("The target closed the pipe: its own messages say why.")
-        except OSError as error:
-            cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
-        code = tap.exit_code
-        if code == FAILED:
-            cls.refuse("Nothing could be read: see what was skipped, and why, above.")
-        if code:
-            sys.exit(code)
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Run ``--test``; what goes wrong ends in one line."""
-        try:
-            super().cb_test(ctx, param, value)
-        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
-            cls.refuse(str(error))
-
-    @classmethod
-    def refuse(cls, sentence: str) -> NoReturn:
-        """Say in one line why there is nothing more, and exit with 1."""
-        cls.logger.error("%s", " ".join(sentence.split()))
-        sys.exit(FAILED)
 
 
 __all__ = ["Refusal", "TapBitbucket"]

@@ -40,7 +40,7 @@ class PullRequests(RepositoryStream):
     incremental = UpdatedSince(silent="OPEN")
     scope = "pullrequest"
     pagelen = 50
-    extra_fields = ("reviewers", "participants")
+    extra_fields = ("reviewers", "participants", "rendered")
     needed = ("created_on", "state", "comment_count", "task_count")
 
     def needed_paths(self) -> list[tuple[str, ...]]:

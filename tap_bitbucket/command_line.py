@@ -1,0 +1,124 @@
+"""The command's options, and how a run ends: one line that says why, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import click
+from dotenv import find_dotenv, load_dotenv
+from singer_sdk import Tap
+from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.plugin_base import _ConfigInput
+
+from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.http.errors import ReadError
+from tap_bitbucket.inputs import check_catalog, check_json_file, json_option
+
+FAILED, SKIPPED = 1, 3
+"""Exit codes; 128 + signal number is the third."""
+
+
+class Refusal(Exception):  # noqa: N818 - ends the run with one line
+    """The run cannot go on; the message says why and what to do."""
+
+
+class CommandLine(Tap):
+    """A tap that explains itself."""
+
+    config_files: ClassVar[tuple[Path, ...]] = ()
+    """The files given with ``--config``: a rotated refresh token is written back into them."""
+
+    @property
+    def exit_code(self) -> int:
+        """Return how the run ended."""
+        raise NotImplementedError
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
+        """Return the settings of the environment.
+
+        Raises:
+            ConfigValidationError: If one cannot be read; the SDK would not say which.
+        """
+        # A .env file is looked for where the command runs; the SDK looks beside its own files.
+        load_dotenv(find_dotenv(usecwd=True))
+        cls.append_builtin_config(cls.config_jsonschema)
+        prefix = cls._env_var_prefix
+        found: dict[str, Any] = {}
+        for name, declared in cls.config_jsonschema["properties"].items():
+            variable = f"{prefix}{name.upper()}"
+            if variable not in os.environ:
+                continue
+            try:
+                found |= parse_environment_config({"properties": {name: declared}}, prefix, "-")
+            except (ValueError, TypeError):
+                kinds = [kind for kind in declared["type"] if kind != "null"]
+                value = "its value" if declared.get("secret") else repr(os.environ[variable])[:80]
+                message = (
+                    f"The environment variable {variable}: {value} must be of type "
+                    f"{' or '.join(kinds)}; arrays and objects are written as JSON."
+                )
+                raise ConfigValidationError(message, errors=[message]) from None
+        return found
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read ``--config``, remembering the files' names, which the SDK forgets."""
+        files = tuple(Path(name) for name in value if name != "ENV")
+        try:
+            for file in files:
+                check_json_file(file, "config")
+        except ConfigValidationError as error:
+            cls.refuse(str(error))
+        cls.config_files = files
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def invoke(cls, **kwargs: Any) -> None:
+        """Run from the command line; whatever goes wrong ends in one line and an exit code."""
+        if kwargs.get("about"):
+            cls.print_about(kwargs.get("about_format"))
+            return
+        config: _ConfigInput = kwargs.get("config") or _ConfigInput()
+        try:
+            catalog = json_option(kwargs.get("catalog"), "catalog")
+            check_catalog(catalog)
+            tap = cls(
+                config=config.config,
+                state=json_option(kwargs.get("state"), "state"),
+                catalog=catalog,
+                parse_env_config=config.parse_env,
+            )
+            tap.sync_all()
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+        except BrokenPipeError:
+            # Python would complain once more when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            cls.refuse("The target closed the pipe: its own messages say why.")
+        except OSError as error:
+            cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
+        code = tap.exit_code
+        if code == FAILED:
+            cls.refuse("Nothing could be read: see what was skipped, and why, above.")
+        if code:
+            sys.exit(code)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run ``--test``; what goes wrong ends in one line."""
+        try:
+            super().cb_test(ctx, param, value)
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+
+    @classmethod
+    def refuse(cls, sentence: str) -> NoReturn:
+        """Say in one line why there is nothing more, and exit with 1."""
+        cls.logger.error("%s", " ".join(sentence.split()))
+        sys.exit(FAILED)

@@ -1,0 +1,130 @@
+"""How a stream's list is asked for: path, page length, what is left out of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_bitbucket.http.errors import MissingScope
+from tap_bitbucket.http.paging import Page, Paging
+from tap_bitbucket.http.reader import Listing, pages
+from tap_bitbucket.http.request import Request, path
+from tap_bitbucket.incremental.passes import Context
+from tap_bitbucket.schemas import stream_schema
+from tap_bitbucket.selection import fields, topmost
+from tap_bitbucket.singer import SingerStream
+
+if TYPE_CHECKING:
+    from tap_bitbucket.tap import TapBitbucket
+
+CONTEXT_COLUMNS = (
+    "workspace",
+    "repository_uuid",
+    "repository",
+    "repository_full_name",
+    "project_uuid",
+    "project_key",
+)
+"""What the scopes add to every row."""
+
+
+class ListedStream(SingerStream):
+    """A list of Bitbucket Cloud.
+
+    Attributes:
+        path: Template of the list's path below ``api_url``.
+        scope: The OAuth scope it needs.
+        paging: How the list goes on.
+        pagelen: The longest page that the endpoint allows, 0 where it takes no such parameter.
+        extra_fields: What Bitbucket leaves out of the list unless asked.
+        takes_fields: Whether the endpoint honours ``fields``; the pipelines service does not.
+        contexts: Definitions of the columns that the scope adds.
+        derived: Columns that the tap makes.
+        needed: What the tap looks at in a row beside its key, dotted. It is asked for even when
+            it is not selected.
+    """
+
+    name: str = ""
+    path: ClassVar[str] = ""
+    scope: ClassVar[str] = "repository"
+    paging: ClassVar[Paging] = Paging.NEXT
+    pagelen: ClassVar[int] = 100
+    extra_fields: ClassVar[tuple[str, ...]] = ()
+    takes_fields: ClassVar[bool] = True
+    contexts: ClassVar[tuple[str, ...]] = ()
+    derived: ClassVar[tuple[str, ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()
+
+    primary_keys: Sequence[str] = ()
+    replication_key: str | None = None
+
+    def __init__(self, tap: TapBitbucket) -> None:
+        """Set up the stream; nothing is read."""
+        super().__init__(tap, stream_schema(self.name, self.primary_keys, self.contexts))
+        self._denied: MissingScope | None = None
+
+    def path_names(self, context: Context) -> dict[str, Any]:
+        """Return what fills the path's placeholders."""
+        raise NotImplementedError
+
+    def columns(self, context: Context) -> dict[str, Any]:
+        """Return the columns that every row of a partition carries."""
+        raise NotImplementedError
+
+    def listing(self, context: Context, parent: Mapping[str, Any] | None = None) -> Listing:
+        """Return the list of one partition, or of one parent in it."""
+        names = {**self.path_names(context), **(parent or {})}
+        params: list[tuple[str, str]] = []
+        if self.pagelen and self.paging is not Paging.ENTITY:
+            params.append(("pagelen", str(self.pagelen)))
+        more, less = self._fields()
+        if more or less:
+            params.append(("fields", ",".join([*more, *less])))
+        request = Request(path(self.path, **names), tuple(params))
+        # Whether Bitbucket refuses names that it does not know is not documented.
+        simpler = [("fields", ",".join(more) or None)] if less else []
+        return Listing(request, self.paging, simpler=tuple(simpler))
+
+    def narrow(self, listing: Listing, condition: str | None) -> None:
+        """Add a filter to a listing.
+
+        Not every list is documented to filter: without, the strategy sorts out the rows itself.
+        """
+        if condition is not None:
+            listing.request = listing.request.with_params({"q": condition})
+            listing.simpler = (*listing.simpler, ("q", None))
+
+    def item_request(self, context: Context, key: str) -> Request:
+        """Return the request for one row."""
+        return Request(path(self.path.rstrip("/") + "/{key}", key=key, **self.path_names(context)))
+
+    def pages(self, listing: Listing) -> Iterator[Page]:
+        """Read a list; ask nothing more once a scope is known to be missing."""
+        if self._denied is not None:
+            raise self._denied
+        try:
+            yield from pages(self._tap.session, listing)
+        except MissingScope as error:
+            self._denied = error
+            raise
+
+    def _fields(self) -> tuple[list[str], list[str]]:
+        """Return what ``fields=`` adds to the list's own properties, and what it takes away."""
+        if not self.takes_fields or self.paging is Paging.ENTITY:
+            return [], []
+        needed = self.needed_paths()
+        # Of a deselected stream that others depend on, Singer's catalog deselects everything.
+        cuts = self.cuts if self.selected else topmost(self._described.unselected)
+        less = fields(cuts, needed, self.made_columns)
+        more = [f"+values.{name}" for name in self.extra_fields if f"-values.{name}" not in less]
+        return more, [field for field in less if field[8:] not in self.extra_fields]
+
+    def needed_paths(self) -> list[tuple[str, ...]]:
+        """Return what the tap looks at in a row."""
+        names = (*self.primary_keys, *self.needed, self.replication_key or "")
+        return [tuple(name.split(".")) for name in names if name]
+
+    @property
+    def made_columns(self) -> set[str]:
+        """Return the columns that Bitbucket does not know."""
+        return {*self.derived, *CONTEXT_COLUMNS}

@@ -18,7 +18,11 @@ def json_option(stream: Any, what: str) -> Any:
     """
     if stream is None:
         return None
-    text = stream.read()
+    try:
+        text = stream.read()
+    except UnicodeDecodeError:
+        message = f"The {what} file '{getattr(stream, 'name', what)}' is not text."
+        raise ConfigValidationError(message, errors=[message]) from None
     if not text.strip() and what == "state":
         return {}
     return _json_object(text, getattr(stream, "name", what), what)
@@ -38,7 +42,9 @@ def check_catalog(catalog: Any) -> None:
     Raises:
         ConfigValidationError: Naming what is wrong and the way out.
     """
-    streams = catalog.get("streams") if catalog is not None else []
+    if catalog is None:
+        return
+    streams = catalog.get("streams")
     usable = isinstance(streams, list) and all(
         isinstance(stream, dict)
         and isinstance(stream.get("tap_stream_id"), str)

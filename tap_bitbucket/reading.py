@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tap_bitbucket.http.errors import StopReading
+from tap_bitbucket.http.errors import SkipPartition, StopReading
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.plan import Opening, Reading, Step
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WINDOW = 48 * 1024 * 1024
 """Bytes read ahead at most. Decoding happens row by row, so this is what memory goes to."""
+
+_CUT = "the run was stopped"
 
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while the main thread waits."""
@@ -99,6 +101,8 @@ class ReadAhead:
         """Yield the pages of a step that was taken."""
         while True:
             with self._state:
+                if self._stopping.is_set():
+                    raise StopReading(_CUT)
                 self._wanted = reading
                 self._state.notify_all()
                 while not reading.ready and not reading.finished:
@@ -131,8 +135,7 @@ class ReadAhead:
     def _wait(self) -> None:
         """Wait in slices: a signal must be seen by the main thread while it waits."""
         if self._stopping.is_set():
-            message = "the run was stopped"
-            raise StopReading(message)
+            raise StopReading(_CUT)
         if not self._state.wait(_SLICE):
             self._state.release()
             try:
@@ -145,12 +148,17 @@ class ReadAhead:
             reading = self._next_reading()
             if reading is None:
                 return
+            pages: Iterator[Page] = iter(())
             try:
-                for page in reading.source():
+                pages = reading.source()
+                for page in pages:
                     if not self._deliver(reading, page):
-                        break
+                        # What is not read to its end must not look as if it were.
+                        raise StopReading(_CUT)  # noqa: TRY301
             except BaseException as error:  # noqa: BLE001 - raised in the main thread instead
                 self._failed(reading, error)
+            if isinstance(pages, Generator):
+                pages.close()
             with self._state:
                 reading.finished = True
                 self._state.notify_all()
@@ -158,7 +166,7 @@ class ReadAhead:
     def _failed(self, reading: Reading, error: BaseException) -> None:
         with self._state:
             reading.error = error
-            if reading.partition is not None:
+            if reading.partition is not None and isinstance(error, SkipPartition):
                 earlier = reading.partition.failed_at
                 number = reading.number
                 reading.partition.failed_at = number if earlier is None else min(earlier, number)

@@ -125,7 +125,7 @@ class NewCommitsPass(Pass):
     def accept(self, row: Row) -> bool:
         """Write every commit, on the first pass those from ``start_date``."""
         for parent in row.get("parents") or ():
-            if parent["hash"] in self._heads:
+            if parent.get("hash") in self._heads:
                 self._parents.add(parent["hash"])
         return not self._first or at_or_after(row.get("date"), self.stream.start_date)
 

@@ -117,7 +117,7 @@ class PullRequestParticipants(PullRequestStream):
 
     def key_of(self, row: Row) -> str:
         """Return the pull request's key: it is what is read."""
-        return str(row["id"])
+        return str(row.get("id"))
 
     def get_records(self, context: Any) -> Iterator[Row]:
         """Yield nothing in a sync, where ``PullRequests`` writes the rows in passing."""
@@ -131,7 +131,7 @@ class PullRequestParticipants(PullRequestStream):
         """Yield a row per participant of a pull request."""
         columns = {
             **self.columns(context),
-            "pull_request_id": row["id"],
+            "pull_request_id": row.get("id"),
             "pull_request_updated_on": row.get("updated_on"),
         }
         for participant in row.get("participants") or ():

@@ -118,7 +118,7 @@ class Repositories(WorkspaceStream):
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Drop what the settings exclude, and the user name that clone links may carry."""
         project = row.get("project") or {}
-        if not self._wanted(str(row.get("full_name")), str(row["uuid"]), project.get("key")):
+        if not self._wanted(str(row.get("full_name")), str(row.get("uuid")), project.get("key")):
             return None
         for holder, key in walk(row, ("links", "clone", ITEMS, "href")):
             holder[key] = _USER_INFO.sub(r"\1", str(holder[key]))

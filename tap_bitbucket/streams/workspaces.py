@@ -129,7 +129,7 @@ class Workspaces(GlobalStream):
 
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Add the slug under the name that it has in all other streams."""
-        return {"workspace": row["slug"], **row}
+        return {"workspace": row.get("slug"), **row}
 
 
 def unknown_workspace(name: str) -> Fatal:

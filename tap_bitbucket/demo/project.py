@@ -5,6 +5,7 @@ So nobody's plugins, state or ``.env`` get in the way, or are touched.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -94,8 +95,9 @@ def _definition() -> str:
         text = (root / "meltano.yml").read_text(encoding="utf-8")
         return _replaced(text, f"pip_url: -e {shlex.quote(str(root))}")
     text = files("tap_bitbucket.demo").joinpath("meltano.yml").read_text(encoding="utf-8")
-    command = Path(sys.executable).with_name("tap-bitbucket")
-    return _replaced(text, f"executable: {command}")
+    command = json.dumps(str(Path(sys.executable).with_name("tap-bitbucket")))
+    text = text.replace("executable: tap-bitbucket\n", f"executable: {command}\n")
+    return _replaced(text, "# pip_url: it is installed already")
 
 
 def _replaced(text: str, line: str) -> str:

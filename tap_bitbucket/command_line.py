@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ class CommandLine(Tap):
             if variable not in os.environ:
                 continue
             try:
+                if "array" in declared["type"] and os.environ[variable].startswith("["):
+                    json.loads(os.environ[variable])  # the SDK would split it at its commas
                 found |= parse_environment_config({"properties": {name: declared}}, prefix, "-")
             except (ValueError, TypeError):
                 kinds = [kind for kind in declared["type"] if kind != "null"]
@@ -97,11 +100,11 @@ class CommandLine(Tap):
             tap.sync_all()
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
-        except BrokenPipeError:
+        except OSError as error:
             # Python would complain once more when it closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            cls.refuse("The target closed the pipe: its own messages say why.")
-        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                cls.refuse("The target closed the pipe: its own messages say why.")
             cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
         code = tap.exit_code
         if code == FAILED:

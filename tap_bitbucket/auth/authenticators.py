@@ -1,0 +1,229 @@
+"""The kinds of credentials, as the HTTP session sees them."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from tap_bitbucket.auth.errors import AuthenticationError
+from tap_bitbucket.auth.tokens import AccessToken, fingerprint
+from tap_bitbucket.auth.uninterrupted import uninterrupted
+
+QUIET_AFTER_REFRESH = 5.0
+BUSY_WINDOW, BUSY_LIMIT = 60.0, 3
+"""A refused token is replaced, but not one that has just replaced a refused one, and not again and
+again: some refusals have nothing to do with the token's age, and a consumer's refreshes are few."""
+
+REST_AFTER_FAILURE = 30.0
+"""Seconds in which a failed refresh is not tried again: every thread would, one after another."""
+
+logger = logging.getLogger("tap-bitbucket.auth")
+
+
+class Authenticator(Protocol):
+    """Signs requests in the name of one identity."""
+
+    identity: str
+    """A stable label without secrets, for logs and the rate budget."""
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """What the credential may do, as far as its issuer said so."""
+
+    def authorization(self) -> str:
+        """Return the Authorization header's value, refreshed ahead of its end when it must be.
+
+        Raises:
+            AuthenticationError: There is no usable token and none can be had.
+        """
+
+    def rejected(self, authorization: str) -> bool:
+        """Take note that a request with this header was answered 401.
+
+        Returns:
+            True when `authorization()` now has something else to try, False when this is final.
+        """
+
+    def explain_rejection(self) -> str:
+        """Say in one sentence what to check, or how to mend it."""
+
+
+class ApiToken:
+    """A user's Atlassian API token: Basic, with the account's email address.
+
+    https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/
+    """
+
+    scopes: frozenset[str] | None = None
+
+    def __init__(self, email: str, api_token: str) -> None:
+        """Sign as the user with this email address."""
+        self.identity = f"API token of {email}"
+        self._email = email
+        credentials = base64.b64encode(f"{email}:{api_token}".encode()).decode()
+        self._header = f"Basic {credentials}"
+
+    def authorization(self) -> str:
+        """Return the one header there is."""
+        return self._header
+
+    def rejected(self, authorization: str) -> bool:  # noqa: ARG002 - there is only one
+        """Return False: there is nothing else to try."""
+        return False
+
+    def explain_rejection(self) -> str:
+        """Say what to check."""
+        return (
+            f"Bitbucket does not accept the API token of {self._email}: check that email is the"
+            " Atlassian account's address and that api_token has not expired (after a year at the"
+            " latest) or been revoked; app passwords no longer work, create an API token with"
+            " Bitbucket scopes at https://id.atlassian.com/manage-profile/security/api-tokens"
+        )
+
+
+class StaticToken:
+    """A repository, project or workspace access token: Bearer.
+
+    https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/
+    """
+
+    scopes: frozenset[str] | None = None
+
+    def __init__(self, access_token: str) -> None:
+        """Sign with this token."""
+        self.identity = f"access token ({fingerprint(access_token)[:8]})"
+        self._header = f"Bearer {access_token}"
+
+    def authorization(self) -> str:
+        """Return the one header there is."""
+        return self._header
+
+    def rejected(self, authorization: str) -> bool:  # noqa: ARG002 - there is only one
+        """Return False: there is nothing else to try."""
+        return False
+
+    def explain_rejection(self) -> str:
+        """Say what to check."""
+        return (
+            "Bitbucket does not accept access_token: it has expired or been revoked (create one in"
+            " the settings of the repository, project or workspace, under Access tokens), or it is"
+            " a user's API token, which goes into api_token, with email"
+        )
+
+
+class TokenSource(Protocol):
+    """Where an OAuth access token comes from."""
+
+    identity: str
+
+    def obtain(self, other_than: str | None) -> AccessToken:
+        """Return a token that is not due and not the one named.
+
+        Raises:
+            AuthenticationError: There is none to be had.
+        """
+
+    def advice(self) -> str:
+        """Say in one sentence what to check when its tokens are refused."""
+
+
+class OAuthToken:
+    """An access token that ends and is replaced, by one thread for all."""
+
+    def __init__(
+        self,
+        source: TokenSource,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take tokens from `source`; nothing is read or asked for yet."""
+        self.identity = source.identity
+        self._source = source
+        self._clock = clock
+        self._monotonic = monotonic
+        # Without it every thread that meets the end of the token would refresh, and a refresh
+        # token is good for one refresh.
+        self._lock = threading.Lock()
+        self._current: AccessToken | None = None
+        self._age_when_taken = 0.0
+        self._taken_at = 0.0
+        self._replaced_at: list[float] = []
+        self._failure: str | None = None
+        self._rest_until = float("-inf")
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """The scopes of the token in use; None before the first."""
+        current = self._current
+        return None if current is None else current.scopes
+
+    def authorization(self) -> str:
+        """Return the header, with a new token when the present one is about to end.
+
+        Raises:
+            AuthenticationError: There is no usable token and none can be had.
+        """
+        with self._lock:
+            current = self._current
+            if current is not None and not current.is_due(self._age(current)):
+                return current.header
+            try:
+                return self._replace(current).header
+            except AuthenticationError as error:
+                if current is None or self._age(current) >= current.lifetime:
+                    raise
+                # Refreshing ahead leaves minutes in which this may pass.
+                logger.debug("%s; the access token in use is still good", error)
+                return current.header
+
+    def rejected(self, authorization: str) -> bool:
+        """Replace a refused token, unless another thread has already done so.
+
+        Returns:
+            False when the token had only just replaced another, or when none can be had;
+            `explain_rejection` then says why.
+        """
+        with self._lock:
+            current = self._current
+            if current is None or authorization != current.header:
+                return True
+            now = self._clock()
+            recent = [at for at in self._replaced_at if 0 <= now - at < BUSY_WINDOW]
+            if len(recent) >= BUSY_LIMIT or (recent and now - recent[-1] < QUIET_AFTER_REFRESH):
+                return False
+            try:
+                self._replace(current)
+            except AuthenticationError:
+                return False
+            self._replaced_at = [*recent, now]
+            return True
+
+    def explain_rejection(self) -> str:
+        """Say what to check: what went wrong with the last refresh, if it did."""
+        return self._failure or self._source.advice()
+
+    def _replace(self, current: AccessToken | None) -> AccessToken:
+        if self._failure is not None and self._clock() < self._rest_until:
+            raise AuthenticationError(self._failure)
+        refused = None if current is None else current.value
+        try:
+            token = uninterrupted(lambda: self._source.obtain(refused))
+        except AuthenticationError as error:
+            self._failure = str(error)
+            self._rest_until = self._clock() + REST_AFTER_FAILURE
+            raise
+        self._failure = None
+        self._current = token
+        self._taken_at = self._monotonic()
+        self._age_when_taken = self._clock() - token.obtained_at
+        return token
+
+    def _age(self, token: AccessToken) -> float:
+        """Return the older of what two clocks say: the wall's may be set back, the other sleeps."""
+        by_wall = self._clock() - token.obtained_at
+        return max(by_wall, self._age_when_taken + self._monotonic() - self._taken_at)

@@ -1,8 +1,8 @@
 """A strict Bitbucket Cloud to try things with: API, OAuth server and an example world."""
 
-from tap_bitbucket.demo.example import EXAMPLE_WORKSPACE, example_world
+from tap_bitbucket.demo.example.company import EXAMPLE_WORKSPACE, example_world
+from tap_bitbucket.demo.example.large import large_world
 from tap_bitbucket.demo.faults import Fault
-from tap_bitbucket.demo.large import large_world
 from tap_bitbucket.demo.rate_limit import RateLimit
 from tap_bitbucket.demo.served import ServedRequest
 from tap_bitbucket.demo.server import BitbucketServer

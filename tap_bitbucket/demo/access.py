@@ -7,16 +7,20 @@ from tap_bitbucket.demo.call import Call
 from tap_bitbucket.demo.identity import Identity
 from tap_bitbucket.demo.model import Project, Repository, Workspace
 from tap_bitbucket.demo.routing import Route
+from tap_bitbucket.demo.settings import Settings
 
 NOT_AUTHENTICATED = "Access token is missing. Send your credentials in the Authorization header."
 NOT_THIS_WAY = "This API is not accessible by this authentication mechanism"
 
 
-def check_scopes(route: Route, identity: Identity) -> None:
+def check_scopes(route: Route, identity: Identity, settings: Settings) -> None:
     """Answer 403 when a scope is missing, or when the kind of credential is not accepted."""
     if route.public or identity.kind == "anonymous":
         return
-    if route.people_only and (identity.is_token or identity.kind == "app"):
+    refused = route.people_only and (identity.is_token or identity.kind == "app")
+    if route.permission_list and identity.is_token and settings.token_permissions == "allow":
+        refused = False
+    if refused or (route.no_tokens and identity.is_token):
         raise errors.core(403, NOT_THIS_WAY)
     needed = list(route.scopes.needed_by(identity.kind))
     if not all(identity.has(scope) for scope in needed):
@@ -43,11 +47,17 @@ def sees(identity: Identity, repo: Repository) -> bool:
     return not repo.is_private or member_of(identity, repo.workspace)
 
 
-def administers(identity: Identity, workspace: Workspace, repo: Repository | None = None) -> bool:
-    """Tell whether the caller has administrator rights."""
+def administers(
+    identity: Identity, workspace: Workspace, place: Repository | Project | None = None
+) -> bool:
+    """Tell whether the caller has administrator rights, on a place in a workspace or on all."""
+    bound = identity.bound_to
+    if isinstance(bound, Project | Repository):
+        above = place.project if isinstance(place, Repository) else None
+        return place is not None and bound in (place, above)
     if identity.user is None or identity.kind == "app":
         return member_of(identity, workspace)
-    if repo is not None and repo.permissions.get(identity.user.uuid) == "admin":
+    if place is not None and place.permissions.get(identity.user.uuid) == "admin":
         return True
     return any(
         member.user is identity.user and member.permission == "owner"
@@ -84,14 +94,22 @@ def enter(call: Call, route: Route) -> None:
 
 def _check_administrator(call: Call, route: Route, workspace: Workspace) -> None:
     """Answer 403 where only administrators may look."""
-    if route.admin == "workspace" and not administers(call.identity, workspace):
-        raise errors.core(403, "You must be an administrator of this workspace.")
-    if route.admin == "repository" and not administers(
-        call.identity, workspace, call.found_repository
-    ):
-        raise errors.core(
-            403, "You must have admin permission on this repository to access this resource."
-        )
+    if route.admin is None:
+        return
+    place: Repository | Project | None = None
+    message = "You must be an administrator of this workspace."
+    if route.admin == "project":
+        place = call.project
+        message = "You must have admin permission on this project to access this resource."
+    elif route.admin == "repository":
+        slug = call.args.get("repo_slug", "")
+        place = call.found_repository or workspace.repositories.get(slug)
+        message = "You must have admin permission on this repository to access this resource."
+    if administers(call.identity, workspace, place):
+        return
+    if route.service == "pipelines":
+        raise errors.pipelines(403, "Forbidden", message, "forbidden")
+    raise errors.core(403, message)
 
 
 def _enter_as_nobody(route: Route, workspace: Workspace, slug: str | None) -> None:
@@ -120,7 +138,8 @@ def _repository(call: Call, route: Route, workspace: Workspace, slug: str) -> Re
         raise errors.repository_missing()
     if repo.refused is not None:
         raise _refused(repo.refused, f"Repository {repo.full_name} is not available")
-    if route.service == "pipelines" and not repo.pipelines_enabled:
+    off = not repo.pipelines_enabled
+    if route.service == "pipelines" and off and not (route.when_off and repo.pipelines_configured):
         raise errors.pipelines(
             404, "Not Found", "Pipelines is not enabled for this repository", "not-found"
         )

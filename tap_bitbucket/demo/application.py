@@ -101,7 +101,7 @@ class Application:
         if route.handler in REMOVED:
             route.handler(call)
         with self.world.lock:
-            check_scopes(route, who)
+            check_scopes(route, who, self.settings)
             enter(call, route)
             for name in (*call.query, *call.form):
                 if name not in route.params:

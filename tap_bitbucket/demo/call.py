@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from tap_bitbucket.demo import errors
+from tap_bitbucket.demo.bbql import attribute
 from tap_bitbucket.demo.fields import Fields
 from tap_bitbucket.demo.identity import ANONYMOUS, Identity
-from tap_bitbucket.demo.model import Commit, PullRequest, Repository, Workspace
+from tap_bitbucket.demo.model import Commit, Project, PullRequest, Repository, Workspace
 from tap_bitbucket.demo.settings import Settings
 from tap_bitbucket.demo.shapes import Shapes
 from tap_bitbucket.demo.world import World
@@ -71,6 +72,25 @@ class Call:
         """The repository that the path names."""
         assert self.found_repository is not None
         return self.found_repository
+
+    @property
+    def project(self) -> Project:
+        """The project that the path names, or 404."""
+        found = self.workspace.projects.get(self.args["project_key"])
+        if found is None:
+            raise errors.core(404, "No project with the given key")
+        return found
+
+    def pick(self, items: Iterable[Any], name: str, *paths: str, service: str = "core") -> Any:
+        """Find the item that an argument of the path names by one of its attributes, or 404."""
+        wanted = self.args[name]
+        readers = [attribute(path) for path in paths]
+        for item in items:
+            if any(str(read(item)) == wanted for read in readers):
+                return item
+        if service == "pipelines":
+            raise errors.pipelines(404, "Not Found", f"{wanted} not found", "not-found")
+        raise errors.core(404, f"{wanted} not found")
 
     @property
     def pull_request(self) -> PullRequest:

@@ -42,11 +42,17 @@ REPOSITORY_ADMIN = Scopes(("repository:admin",), ("admin:repository",))
 PULL_REQUEST = Scopes(("pullrequest",), ("read:pullrequest",))
 PIPELINE = Scopes(("pipeline",), ("read:pipeline",))
 WEBHOOK = Scopes(("webhook",), ("read:webhook",))
+RUNNER = Scopes(("runner",), ("read:runner",))
 
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint."""
+    """One endpoint.
+
+    `people_only` refuses whoever is no person, `no_tokens` access tokens only; access tokens
+    may be let into a `permission_list` by a switch. `when_off` is served with Pipelines off.
+    `admin` names the place that the caller must administer: workspace, project, repository.
+    """
 
     pattern: str
     handler: Handler
@@ -59,6 +65,9 @@ class Route:
     service: str = "core"
     slash: str = "optional"
     people_only: bool = False
+    permission_list: bool = False
+    no_tokens: bool = False
+    when_off: bool = False
     admin: str | None = None
     public: bool = False
     etag: bool = False

@@ -59,8 +59,7 @@ class BitbucketServer:
     """A Bitbucket Cloud on 127.0.0.1; use it as a context manager.
 
     The switches of `Settings` are attributes of the server as well, and may be changed while it
-    runs: latency, strict_slash, unknown_fields, empty_repository, activity_depth, large,
-    next_defect.
+    runs.
     """
 
     latency: float
@@ -70,6 +69,13 @@ class BitbucketServer:
     activity_depth: int | None
     large: int
     next_defect: dict[str, str]
+    token_permissions: str
+    free_plan: bool
+    show_secrets: bool
+    deploy_key_date: str
+    changes_requested_key: str
+    test_form: str
+    source_depth_limit: int | None
 
     def __init__(
         self,

@@ -14,12 +14,41 @@ def _defects() -> dict[str, str]:
         "environments": "missing",
         "variables": "always",
         "workspace_variables": "missing",
+        "deployment_variables": "internal",
+        "schedules": "missing",
+        "executions": "missing",
+        "known_hosts": "missing",
+        "caches": "none",
+        "runners": "none",
+        "workspace_runners": "none",
     }
 
 
 @dataclass
 class Settings:
-    """All switches, changeable while the server runs."""
+    """All switches, changeable while the server runs.
+
+    Attributes:
+        latency: Seconds that every API request takes.
+        strict_slash: Some lists of the pipelines service need their trailing slash.
+        unknown_fields: `ignore` or `reject` names in `fields=` that there are not.
+        empty_repository: What an empty repository's commits are: `200-empty` or `404`.
+        activity_depth: How many entries the activity of a whole repository has at most.
+        large: With more pull requests than this, all states and a sort make a 500.
+        next_defect: How `next` is broken, by list: one of `DEFECTS`.
+        token_permissions: `refuse` access tokens that ask for permissions, or `allow` it; the
+            documents contradict each other.
+        free_plan: Snippets are a page with a sentence in it, downloads answer 402.
+        show_secrets: Webhooks show their `secret`, ssh key pairs their `private_key`: the
+            documents list both.
+        deploy_key_date: `created_on` (the examples) or `added_on` (the documents).
+        changes_requested_key: What a request for changes is called in activity:
+            `changes_requested` or `changes_request`.
+        test_form: Test reports, cases and reasons have no documented form: `page` (the report
+            is an object, the others are pages), `values` (all have `values` and nothing else)
+            or `bare` (lists without an envelope).
+        source_depth_limit: A directory asked for more deeply than this answers 555.
+    """
 
     latency: float = 0.0
     strict_slash: bool = True
@@ -27,4 +56,11 @@ class Settings:
     empty_repository: str = "200-empty"
     activity_depth: int | None = None
     large: int = 3
+    token_permissions: str = "refuse"
+    free_plan: bool = False
+    show_secrets: bool = False
+    deploy_key_date: str = "created_on"
+    changes_requested_key: str = "changes_requested"
+    test_form: str = "page"
+    source_depth_limit: int | None = None
     next_defect: dict[str, str] = field(default_factory=_defects)

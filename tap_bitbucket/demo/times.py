@@ -42,6 +42,17 @@ class Clock:
         finally:
             self._source, self._fixed = source, fixed
 
+    @contextmanager
+    def aside(self, at: datetime) -> Iterator[None]:
+        """Stop at another moment inside, and leave no trace of it afterwards."""
+        last, self._last = self._last, None
+        try:
+            with self.standing_at():
+                self.set(at)
+                yield
+        finally:
+            self._last = last
+
     def stamp(self) -> datetime:
         """Time for one event; events of one instant are a microsecond apart, so ordered."""
         now = self()

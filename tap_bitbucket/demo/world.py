@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tap_bitbucket.demo.delivery import Delivery
+from tap_bitbucket.demo.changes.delivery import Delivery
+from tap_bitbucket.demo.changes.grants import Grants
+from tap_bitbucket.demo.changes.insights import Insights
+from tap_bitbucket.demo.changes.keys import Keys
+from tap_bitbucket.demo.changes.running import Running
+from tap_bitbucket.demo.changes.setup import Setup
+from tap_bitbucket.demo.changes.snippets import Snippets
 from tap_bitbucket.demo.identity import Identities
 from tap_bitbucket.demo.model import Json, Repository, User, Workspace
 from tap_bitbucket.demo.oauth import OAuth
@@ -29,8 +35,12 @@ class Credentials:
     refresh_token: str = ""
 
 
-class World(Delivery):
-    """Workspaces, people, credentials, and a list of things still to happen."""
+class World(Delivery, Running, Insights, Snippets, Setup, Grants, Keys):
+    """Workspaces, people, credentials, and a list of things still to happen.
+
+    `secrets` holds all strings planted in it that must not leave a client: secured values,
+    client secrets, private keys, passwords of images, tokens in URLs.
+    """
 
     def __init__(self, seed: str = "world") -> None:
         """Start empty; two worlds of one seed and one history are equal, uuids included."""
@@ -77,6 +87,8 @@ class World(Delivery):
     def truth(self, kind: str) -> list[Truth]:
         """List all rows of a kind as the API shows them: (workspace, repository, parent, row).
 
+        The parent is what the rows are read below: a commit, a pull request, a pipeline, a
+        step, a project's key, and for the kinds `current_user…` the caller's uuid.
         Pending comments and tasks are not among them: each is shown to its author only.
         Rows of pull_requests carry reviewers and participants as well.
         """

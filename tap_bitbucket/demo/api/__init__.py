@@ -1,29 +1,21 @@
 """The endpoints, by area; importing this package registers them all."""
 
 from tap_bitbucket.demo.api import (
-    commits,
-    deployments,
+    delivery,
+    hook_events,
     people,
-    pipelines,
-    pull_requests,
-    refs,
     removed,
     repositories,
     reviews,
-    source,
     workspaces,
 )
 
 __all__ = [
-    "commits",
-    "deployments",
+    "delivery",
+    "hook_events",
     "people",
-    "pipelines",
-    "pull_requests",
-    "refs",
     "removed",
     "repositories",
     "reviews",
-    "source",
     "workspaces",
 ]

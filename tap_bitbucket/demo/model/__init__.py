@@ -16,14 +16,22 @@ from tap_bitbucket.demo.model.git import (
     Ref,
     Status,
 )
+from tap_bitbucket.demo.model.insights import (
+    Annotation,
+    Case,
+    Report,
+)
+from tap_bitbucket.demo.model.keys import (
+    DeployKey,
+    EmailAddress,
+    GpgKey,
+    SshKey,
+)
 from tap_bitbucket.demo.model.places import (
-    Hook,
     Member,
     Project,
     Repository,
-    Restriction,
     User,
-    Variable,
     Workspace,
 )
 from tap_bitbucket.demo.model.reviews import (
@@ -33,29 +41,73 @@ from tap_bitbucket.demo.model.reviews import (
     PullRequest,
     Task,
 )
+from tap_bitbucket.demo.model.running import (
+    Cache,
+    Execution,
+    KeyPair,
+    KnownHost,
+    Runner,
+    Schedule,
+)
+from tap_bitbucket.demo.model.setup import (
+    BranchingModel,
+    BranchType,
+    Download,
+    Group,
+    Hook,
+    ModelBranch,
+    Restriction,
+    TreeFile,
+    Variable,
+)
+from tap_bitbucket.demo.model.snippets import (
+    Snippet,
+    SnippetComment,
+)
 
 Json = dict[str, Any]
 
 __all__ = [
     "Activity",
+    "Annotation",
+    "BranchType",
+    "BranchingModel",
+    "Cache",
+    "Case",
     "Comment",
     "Commit",
+    "DeployKey",
     "Deployment",
+    "Download",
+    "EmailAddress",
     "Environment",
+    "Execution",
     "FileChange",
+    "GpgKey",
+    "Group",
     "Hook",
     "Json",
+    "KeyPair",
+    "KnownHost",
     "Member",
+    "ModelBranch",
     "Participant",
     "Pipeline",
     "Project",
     "PullRequest",
     "Ref",
+    "Report",
     "Repository",
     "Restriction",
+    "Runner",
+    "Schedule",
+    "Snippet",
+    "SnippetComment",
+    "SshKey",
     "Status",
     "Step",
     "Task",
+    "TreeFile",
     "User",
     "Variable",
     "Workspace",

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tap_bitbucket.demo.model.insights import Case
     from tap_bitbucket.demo.model.places import Repository, User
     from tap_bitbucket.demo.model.reviews import PullRequest
+    from tap_bitbucket.demo.model.setup import Variable
 
 Json = dict[str, Any]
 
@@ -25,6 +27,7 @@ class Step:
     result: str | None = None
     started_on: datetime | None = None
     completed_on: datetime | None = None
+    tests: list[Case] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +67,7 @@ class Environment:
     slug: str
     hidden: bool = False
     locked_by: Deployment | None = None
+    variables: list[Variable] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tap_bitbucket.demo.model.delivery import Deployment, Environment, Pipeline
     from tap_bitbucket.demo.model.git import Commit, Ref, Status
+    from tap_bitbucket.demo.model.insights import Report
+    from tap_bitbucket.demo.model.keys import DeployKey, EmailAddress, GpgKey, SshKey
     from tap_bitbucket.demo.model.reviews import Activity, Comment, PullRequest
+    from tap_bitbucket.demo.model.running import Cache, KeyPair, KnownHost, Runner, Schedule
+    from tap_bitbucket.demo.model.setup import (
+        BranchingModel,
+        Download,
+        Group,
+        Hook,
+        Restriction,
+        TreeFile,
+        Variable,
+    )
+    from tap_bitbucket.demo.model.snippets import Snippet
 
 
 @dataclass(eq=False, slots=True)
@@ -25,6 +38,9 @@ class User:
     email: str = ""
     deleted: bool = False
     app_kind: str = "repository_access_token"
+    emails: list[EmailAddress] = field(default_factory=list)
+    ssh_keys: list[SshKey] = field(default_factory=list)
+    gpg_keys: list[GpgKey] = field(default_factory=list)
 
     @property
     def raw(self) -> str:
@@ -54,6 +70,10 @@ class Project:
     created_on: datetime
     updated_on: datetime
     default_reviewers: list[User] = field(default_factory=list)
+    permissions: dict[str, str] = field(default_factory=dict)
+    group_permissions: dict[str, str] = field(default_factory=dict)
+    branching_model: BranchingModel | None = None
+    deploy_keys: list[DeployKey] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
@@ -75,39 +95,14 @@ class Workspace:
     moved: dict[str, Repository] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
+    runners: list[Runner] = field(default_factory=list)
+    groups: dict[str, Group] = field(default_factory=dict)
+    snippets: dict[str, Snippet] = field(default_factory=dict)
+    deleted_snippets: set[str] = field(default_factory=set)
 
 
-@dataclass(eq=False, slots=True)
-class Variable:
-    """A pipeline variable."""
-
-    uuid: str
-    key: str
-    value: str
-    secured: bool
-
-
-@dataclass(eq=False, slots=True)
-class Hook:
-    """A webhook."""
-
-    uuid: str
-    url: str
-    description: str
-    events: list[str]
-    created_on: datetime
-    active: bool = True
-
-
-@dataclass(eq=False, slots=True)
-class Restriction:
-    """A branch restriction."""
-
-    id: int
-    kind: str
-    pattern: str
-    value: int | None = None
-    users: list[User] = field(default_factory=list)
+def _override_settings() -> dict[str, bool]:
+    return {"default_merge_strategy": True, "branching_model": True}
 
 
 @dataclass(eq=False, slots=True)
@@ -132,6 +127,7 @@ class Repository:
     mainbranch: str | None = None
     refused: int | None = None
     pipelines_enabled: bool = True
+    pipelines_configured: bool = True
     objects: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, Ref] = field(default_factory=dict)
@@ -149,7 +145,20 @@ class Repository:
     hooks: list[Hook] = field(default_factory=list)
     restrictions: list[Restriction] = field(default_factory=list)
     permissions: dict[str, str] = field(default_factory=dict)
-    extra: dict[str, list[Any]] = field(default_factory=dict)
+    group_permissions: dict[str, str] = field(default_factory=dict)
+    override_settings: dict[str, bool] = field(default_factory=_override_settings)
+    branching_model: BranchingModel | None = None
+    deploy_keys: list[DeployKey] = field(default_factory=list)
+    downloads: list[Download] = field(default_factory=list)
+    forks_elsewhere: list[Repository] = field(default_factory=list)
+    reports: dict[str, list[Report]] = field(default_factory=dict)
+    runners: list[Runner] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+    known_hosts: list[KnownHost] = field(default_factory=list)
+    key_pair: KeyPair | None = None
+    caches: list[Cache] = field(default_factory=list)
+    files: dict[str, TreeFile] = field(default_factory=dict)
+    clone_user: str = "reader"
 
     @property
     def full_name(self) -> str:

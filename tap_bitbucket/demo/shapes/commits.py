@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from tap_bitbucket.demo import times
 from tap_bitbucket.demo.model import Comment, Commit, FileChange, Ref, Repository, Status, User
-from tap_bitbucket.demo.shapes.places import WEB, PlaceShapes, links, rendered
+from tap_bitbucket.demo.shapes.base import WEB, links, rendered
+from tap_bitbucket.demo.shapes.places import PlaceShapes
 
 Json = dict[str, Any]
 MERGE_STRATEGIES = [
@@ -114,12 +115,21 @@ class CommitShapes(PlaceShapes):
     def entry(self, path: str, repo: Repository, commit: Commit) -> Json:
         """Show a file in a directory; `attributes` is a list, whatever the documents say."""
         row = self.file(repo, commit.hash, path)
+        own = row["links"]["self"]["href"]
+        history = own.replace("/src/", "/filehistory/", 1)
+        known = repo.files.get(path)
         return row | {
             "commit": self.commit_ref(repo, commit.hash),
-            "attributes": [],
-            "mimetype": None,
-            "size": 100 + len(path),
+            "attributes": list(known.attributes) if known else [],
+            "mimetype": known.mimetype if known else None,
+            "size": known.size if known else 100 + len(path),
+            "links": links(self=own, meta=f"{own}?format=meta", history=history),
         }
+
+    def file_history(self, repo: Repository, commit: Commit, path: str) -> Json:
+        """Show a file as one commit left it."""
+        row = self.file(repo, commit.hash, path)
+        return row | {"commit": self.commit_ref(repo, commit.hash), "attributes": []}
 
     def directory(self, path: str, repo: Repository, commit: Commit) -> Json:
         """Show a directory: it has no size."""
@@ -155,7 +165,7 @@ class CommitShapes(PlaceShapes):
         assert comment.commit is not None
         own = f"{self.base}/repositories/{repo.full_name}/commit/{comment.commit}/comments"
         web = f"{WEB}/{repo.full_name}/commits/{comment.commit}#comment-{comment.id}"
-        return {
+        row: Json = {
             "type": "commit_comment",
             "id": comment.id,
             "created_on": times.core(comment.created_on),
@@ -166,3 +176,9 @@ class CommitShapes(PlaceShapes):
             "commit": self.commit_ref(repo, comment.commit),
             "links": links(self=f"{own}/{comment.id}", html=web),
         }
+        if comment.parent is not None:
+            above = links(self=f"{own}/{comment.parent}")
+            row["parent"] = {"id": comment.parent, "links": above}
+        if comment.inline is not None:
+            row["inline"] = {"from": None, "to": None} | comment.inline
+        return row

@@ -7,7 +7,7 @@ from typing import Any
 
 from tap_bitbucket.demo import times
 from tap_bitbucket.demo.model import Deployment, Environment, Pipeline, Step
-from tap_bitbucket.demo.shapes.places import WEB, links
+from tap_bitbucket.demo.shapes.base import WEB, links
 from tap_bitbucket.demo.shapes.pull_requests import PullRequestShapes
 
 Json = dict[str, Any]

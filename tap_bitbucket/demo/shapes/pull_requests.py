@@ -14,8 +14,8 @@ from tap_bitbucket.demo.model import (
     Repository,
     Task,
 )
+from tap_bitbucket.demo.shapes.base import WEB, links, rendered
 from tap_bitbucket.demo.shapes.commits import MERGE_STRATEGIES, CommitShapes
-from tap_bitbucket.demo.shapes.places import WEB, links, rendered
 
 Json = dict[str, Any]
 _ACTIONS = (

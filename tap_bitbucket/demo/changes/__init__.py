@@ -1,0 +1,1 @@
+"""How a world changes: one class per area, put together in `world.py`."""

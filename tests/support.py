@@ -63,9 +63,7 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """Return the last state."""
-        return next(
-            (m["value"] for m in reversed(self.messages) if m["type"] == "STATE"), {}
-        )
+        return next((m["value"] for m in reversed(self.messages) if m["type"] == "STATE"), {})
 
     @property
     def schemas(self) -> dict[str, dict[str, Any]]:
@@ -164,7 +162,7 @@ def run_here(
                 state=json.loads(json.dumps(state)) if state is not None else None,
                 catalog=json.loads(json.dumps(catalog)) if catalog is not None else None,
             )
-            tap._PluginBase__initialized_at = next(_MOMENTS) * 1000
+            setattr(tap, "_PluginBase__initialized_at", next(_MOMENTS) * 1000)  # noqa: B010 - private
             try:
                 tap.sync_all()
                 code = tap.exit_code
@@ -176,7 +174,7 @@ def run_here(
             for number, handler in signals.items():
                 signal.signal(number, handler)
     out.flush()
-    text = out.buffer.getvalue().decode()  # type: ignore[attr-defined]  # it is a BytesIO
+    text = out.buffer.getvalue().decode()
     return Run(code, text.splitlines(), "\n".join(lines))
 
 
@@ -206,7 +204,7 @@ def _logged() -> Iterator[list[str]]:
 
 def select(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
     """Return a catalog in which only these streams are selected."""
-    chosen = json.loads(json.dumps(catalog))
+    chosen: dict[str, Any] = json.loads(json.dumps(catalog))
     for stream in chosen["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
@@ -216,7 +214,7 @@ def select(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
 
 def select_all(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
     """Return a catalog with every property of these streams selected (of all, if none is named)."""
-    chosen = json.loads(json.dumps(catalog))
+    chosen: dict[str, Any] = json.loads(json.dumps(catalog))
     for stream in chosen["streams"]:
         for entry in stream["metadata"]:
             entry["metadata"]["selected"] = not streams or stream["tap_stream_id"] in streams

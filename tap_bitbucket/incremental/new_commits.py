@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _CHUNK = 100
 """Hashes in one request. Bitbucket documents no limit; others send this many."""
 
+_MANY = 500
+"""Known heads that are excluded beside the tips, which alone suffice as long as they exist."""
+
 _SHORT = 12
 """Characters that are enough to know a commit again."""
 
@@ -76,7 +79,10 @@ class NewCommitsPass(Pass):
             for head in self._heads
             if head not in self._tips and head[:_SHORT] not in self._known
         ]
-        excluded = sorted(self._tips)
+        # Also those heads of now that were known: should a rewritten tip be forgotten, they
+        # still bound what is read.
+        known = [head for head in self._heads if head[:_SHORT] in self._known][:_MANY]
+        excluded = sorted(self._tips.union(known))
         for start in range(0, len(new), _CHUNK):
             included = new[start : start + _CHUNK]
             yield from self._between(included, excluded)

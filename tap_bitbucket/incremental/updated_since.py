@@ -129,7 +129,8 @@ class UpdatedSincePass(Pass):
 
     def leftovers(self) -> list[Row]:
         """Return the rows that may change in silence, if any of them did."""
-        return self._held if self.feed.mark != self.before.get("mark") else []
+        known = self.before.get("mark")  # none on a first pass, which start_date alone bounds
+        return self._held if known is not None and self.feed.mark != known else []
 
     def follow(self, other: Pass) -> None:
         """Take over what another pass over the same list learned."""

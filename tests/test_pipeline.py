@@ -22,6 +22,7 @@ from tap_bitbucket.client import REGISTRY
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, example_world
 from tap_bitbucket.demo.postgres import embedded_postgres
 from tap_bitbucket.demo.project import PIPELINE, Project, tail
+from tests.recordings import singer_lines
 
 KINDS = {
     "workspaces": "workspaces",
@@ -207,6 +208,34 @@ def test_a_second_run_updates_and_deletes(pipeline: Pipeline) -> None:
     assert {name for (name,) in pipeline.ask(branches)} == set(portal.branches)
     assert pipeline.ask("select 1 from bitbucket.commits where message like 'Only just pushed%'")
     assert pipeline.requests[1] < pipeline.requests[0]
+
+
+def test_recorded_responses_load(pipeline: Pipeline, folder: Path) -> None:
+    """What Bitbucket really sent, where recordings are at hand, fits into the tables, each row."""
+    lines = singer_lines()
+    keys: dict[str, list[str]] = {}
+    rows: dict[str, set[tuple[Any, ...]]] = {}
+    for message in map(json.loads, lines):
+        if message["type"] == "SCHEMA":
+            keys[message["stream"]] = message["key_properties"]
+        else:
+            key = tuple(message["record"][name] for name in keys[message["stream"]])
+            rows.setdefault(message["stream"], set()).add(key)
+    config = folder / "recordings.json"
+    url = pipeline.project.environment["TARGET_POSTGRES_SQLALCHEMY_URL"]
+    config.write_text(json.dumps({"sqlalchemy_url": url, "default_target_schema": "recorded"}))
+    venv = pipeline.project.folder / ".meltano" / "loaders" / "target-postgres" / "venv"
+    result = subprocess.run(
+        [venv / "bin" / "target-postgres", "--config", config],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    found = {name: pipeline.ask(f"select count(*) from recorded.{name}")[0][0] for name in rows}
+    assert found == {name: len(held) for name, held in rows.items()}
 
 
 # -- the demo -------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timezone
 from enum import Enum, auto
 
 from tap_bitbucket.auth.tokens import is_sendable
+from tap_bitbucket.http.rate_limit import retry_after
 
 USUAL_LIFETIME = 3600.0
 SHORTEST_LIFETIME = 60.0
@@ -86,7 +87,9 @@ def answer(status: int, headers: Mapping[str, str], body: bytes, now: float) -> 
         now: The time, in seconds since 1970, for a Retry-After given as a date.
     """
     if status in RETRYABLE or status >= SERVER_ERROR:
-        return Transient(f"HTTP {status}", _retry_after(headers, now))
+        return Transient(
+            f"HTTP {status}", retry_after(headers, datetime.fromtimestamp(now, timezone.utc))
+        )
     fields = _json_object(body)
     if status == OK:
         return _granted(fields) or Transient("HTTP 200 without a token")
@@ -137,16 +140,3 @@ def _lifetime(expires_in: object) -> float:
     if math.isnan(seconds):
         return USUAL_LIFETIME
     return min(max(seconds, SHORTEST_LIFETIME), LONGEST_LIFETIME)
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Read Retry-After, in seconds or as a date (RFC 9110, section 10.2.3)."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    if re.fullmatch(r"\d{1,9}", value):
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (TypeError, ValueError, OverflowError):
-        return None

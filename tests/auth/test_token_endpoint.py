@@ -201,7 +201,7 @@ def test_no_token_endpoint(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("12", 12.0), ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0), ("soon", None), ("-1", None)],
+    [("12", 12.0), ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0), ("soon", None), ("-1", 0.0)],
 )
 def test_retry_after_forms(value: str, seconds: float | None) -> None:
     """`Retry-After` as a number, as a date, and as nonsense."""

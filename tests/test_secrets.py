@@ -82,10 +82,12 @@ def test_an_access_token_is_not_shown(server: BitbucketServer, tmp_path: Path) -
     assert keys is not None
     settings = api_token_config(server, repositories=[ONE], access_token=keys.access_token)
     del settings["email"], settings["api_token"]
+    server.faults.add(Fault("/members", status=429, headers={"Retry-After": "0"}))
     server.faults.add(Fault("/pipelines", status=401, times=None))
     run = run_tap(settings, tmp_path, environment=DEBUG)
     assert run.code == 1
     assert "Traceback" not in run.log
+    assert "Rate limit of access token" in run.log
     assert keys.access_token not in text_of(run)
 
 

@@ -120,8 +120,9 @@ class Repositories(WorkspaceStream):
         project = row.get("project") or {}
         if not self._wanted(str(row.get("full_name")), str(row.get("uuid")), project.get("key")):
             return None
-        for holder, key in walk(row, ("links", "clone", ITEMS, "href")):
-            holder[key] = _USER_INFO.sub(r"\1", str(holder[key]))
+        for whose in ((), ("parent",)):
+            for holder, key in walk(row, (*whose, "links", "clone", ITEMS, "href")):
+                holder[key] = _USER_INFO.sub(r"\1", str(holder[key]))
         return row
 
 

@@ -20,7 +20,7 @@ import backoff
 import pytest
 
 from tap_bitbucket.auth import AuthenticationError, Authenticator, authenticators_from
-from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Fault
+from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Credentials, Fault, World
 from tap_bitbucket.http import session as module
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, SkipPartition, StopReading, Unavailable
@@ -32,7 +32,7 @@ from tap_bitbucket.http.session import Refused, Session
 REPOSITORY = f"{EXAMPLE_WORKSPACE}/telescope-control"
 CONTROL = f"/repositories/{REPOSITORY}"
 BRANCHES = Request(f"{CONTROL}/refs/branches", (("pagelen", "100"),))
-SECRET = "ATATT3xFfGF0-example-api-token"
+SECRET = "planted-api-token"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,28 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def server() -> Iterator[BitbucketServer]:
+    """Serve a world that is made in no time: two repositories, one of them empty."""
+    world = World("small")
+    workspace = world.add_workspace(EXAMPLE_WORKSPACE, "Small")
+    maya = world.add_user("Maya")
+    world.add_member(workspace, maya, "owner")
+    world.add_project(workspace, "SKY", "Sky")
+    world.add_repository(workspace, "telescope-control", project="SKY")
+    world.push(REPOSITORY, "main", 2)
+    for name in ("develop", "feature/one", "release"):
+        world.add_branch(REPOSITORY, name)
+    world.disable_pipelines(world.add_repository(workspace, "sandbox", project="SKY", empty=True))
+    keys = Credentials("consumer", "consumer-secret", maya.email, SECRET, "unused")
+    world.identities.add_oauth_consumer(keys.client_id, keys.client_secret, workspace=workspace)
+    keys.refresh_token = world.oauth.issue_refresh_token(keys.client_id, maya)
+    world.identities.add_api_token(keys.email, keys.api_token, user=maya)
+    world.credentials = keys
+    with BitbucketServer(world) as server:
+        yield server
 
 
 def api_token(server: BitbucketServer) -> Authenticator:

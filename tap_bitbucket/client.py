@@ -240,7 +240,9 @@ class BitbucketStream(ListedStream):
         return row
 
     def move_bookmark(self, work: Pass, context: Context) -> None:
-        """Write the partition's state. All its rows are out."""
+        """Write the partition's state, if its rows are out: all of them, and not only read."""
+        if not self.selected:
+            return
         state = work.bookmark()
         if state is not None and not self._forced_to_full_table:
             entry = self.get_context_state(context)

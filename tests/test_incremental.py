@@ -406,6 +406,22 @@ def test_a_stream_that_is_selected_later(story: Story) -> None:
     assert set(story.sync().counts) == FULL_TABLES
 
 
+def test_a_parent_that_is_selected_later(story: Story) -> None:
+    """A stream that was read only for those below it has no bookmark: its rows were not written."""
+    request = open_request(story)
+    story.world.comment(request, story.who("bob"), "One")
+    story.world.merge(request, story.who("bob"))
+    story.world.finish_pipeline(story.world.start_pipeline(story.api))
+    story.clock.later(days=3)
+    story.sync("pull_request_comments", "pipeline_steps")
+    story.clock.later(days=3)
+    run = story.sync()
+    assert run.rows("pull_requests")
+    assert run.rows("pipelines")
+    assert run.rows("repositories")
+    nothing_lost(story)
+
+
 def test_a_stream_that_was_left_out_for_a_while(story: Story) -> None:
     """A stream that missed some runs catches up from its own bookmark."""
     request = open_request(story)

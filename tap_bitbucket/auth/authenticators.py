@@ -52,20 +52,11 @@ class Authenticator(Protocol):
         """Say in one sentence what to check, or how to mend it."""
 
 
-class ApiToken:
-    """A user's Atlassian API token: Basic, with the account's email address.
-
-    https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/
-    """
+class _OneHeader:
+    """A credential that stays the same until somebody makes another."""
 
     scopes: frozenset[str] | None = None
-
-    def __init__(self, email: str, api_token: str) -> None:
-        """Sign as the user with this email address."""
-        self.identity = f"API token of {email}"
-        self._email = email
-        credentials = base64.b64encode(f"{email}:{api_token}".encode()).decode()
-        self._header = f"Basic {credentials}"
+    _header: str
 
     def authorization(self) -> str:
         """Return the one header there is."""
@@ -74,6 +65,20 @@ class ApiToken:
     def rejected(self, authorization: str) -> bool:  # noqa: ARG002 - there is only one
         """Return False: there is nothing else to try."""
         return False
+
+
+class ApiToken(_OneHeader):
+    """A user's Atlassian API token: Basic, with the account's email address.
+
+    https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/
+    """
+
+    def __init__(self, email: str, api_token: str) -> None:
+        """Sign as the user with this email address."""
+        self.identity = f"API token of {email}"
+        self._email = email
+        credentials = base64.b64encode(f"{email}:{api_token}".encode()).decode()
+        self._header = f"Basic {credentials}"
 
     def explain_rejection(self) -> str:
         """Say what to check."""
@@ -85,26 +90,16 @@ class ApiToken:
         )
 
 
-class StaticToken:
+class StaticToken(_OneHeader):
     """A repository, project or workspace access token: Bearer.
 
     https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/
     """
 
-    scopes: frozenset[str] | None = None
-
     def __init__(self, access_token: str) -> None:
         """Sign with this token."""
         self.identity = f"access token ({fingerprint(access_token)[:8]})"
         self._header = f"Bearer {access_token}"
-
-    def authorization(self) -> str:
-        """Return the one header there is."""
-        return self._header
-
-    def rejected(self, authorization: str) -> bool:  # noqa: ARG002 - there is only one
-        """Return False: there is nothing else to try."""
-        return False
 
     def explain_rejection(self) -> str:
         """Say what to check."""

@@ -146,9 +146,7 @@ class NewestFirstPass(Pass):
             return
         for row in page.rows():
             self._listed.add(self.stream.key_of(row))
-            cursor = self.stream.cursor_of(row)
-            if cursor and (self._latest is None or at_or_after(cursor, self._latest)):
-                self._latest = cursor
+            self._latest = _later(self._latest, self.stream.cursor_of(row))
         self.stream.note_parents(self._feed, page)
 
     def accept(self, row: Row) -> bool:
@@ -159,21 +157,17 @@ class NewestFirstPass(Pass):
         self._taken.add(key)
         if self._strategy.remembers and self.stream.unfinished(row):
             self._unfinished.append(key)
-            self._advance(cursor)
+            self._newest = _later(self._newest, cursor)
             return True
         if not cursor:
             self._held.append(row)
             return False
-        self._advance(cursor)
+        self._newest = _later(self._newest, cursor)
         changed = self.stream.changed_of(row) or cursor
         self._seen.note(key, changed)
         if key in self._remembered:
             return True
         return at_or_after(changed, self.floor) and not self._seen.known(key, changed)
-
-    def _advance(self, cursor: str | None) -> None:
-        if cursor and (self._newest is None or at_or_after(cursor, self._newest)):
-            self._newest = cursor
 
     def leftovers(self) -> list[Row]:
         """Return the rows without a cursor, if any of them changed."""
@@ -209,3 +203,8 @@ class NewestFirstPass(Pass):
             seen.note(parent.key, parent.changed)
         state = {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}
         return {key: value for key, value in state.items() if value}
+
+
+def _later(known: str | None, cursor: str | None) -> str | None:
+    """Return the later of two cursors, either of which may be missing."""
+    return cursor if cursor and (known is None or at_or_after(cursor, known)) else known

@@ -44,7 +44,10 @@ RULES: dict[int, Rule] = {
     410: Rule(Action.SKIP, "gone: Bitbucket removed it or the workspace was closed"),
     429: Rule(Action.WAIT, "the rate limit of this credential is spent"),
 }
-"""By status; any 5xx is retried (555 is Bitbucket's own time-out of long computations)."""
+"""By status; any 5xx is retried."""
+
+TOO_LONG = 555
+"""Bitbucket's own status for a computation that takes too long: diffs, deep listings of files."""
 
 _PIPELINES_OFF = Rule(Action.EMPTY, "Pipelines is not enabled in this repository")
 
@@ -67,6 +70,10 @@ class MissingScope(SkipPartition):
 
 class Transient(ReadError):  # noqa: N818
     """It may work when asked again."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Unavailable(SkipPartition):

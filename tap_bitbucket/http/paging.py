@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -28,6 +28,7 @@ class Paging(enum.Enum):
     NUMBER = "ask for page 2, 3, … until one is empty or size is reached"
     NONE = "all on one page"
     ENTITY = "not a list: the answer is the row"
+    LOOSE = "nobody knows: an object, several in values, or a list without anything around it"
 
 
 class _Envelope(msgspec.Struct):
@@ -50,6 +51,7 @@ class Page:
         length: Rows on a full page, as Bitbucket understood it.
         as_of: When Bitbucket answered, in its own time (epoch seconds).
         nbytes: How much memory the page holds.
+        columns: What its rows carry beside those of their list, e.g. ``step_uuid``.
     """
 
     values: list[msgspec.Raw]
@@ -59,6 +61,7 @@ class Page:
     length: int | None = None
     as_of: float = 0.0
     nbytes: int = 0
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Decode the rows, one by one. A value that is no object is not a row.
@@ -83,6 +86,10 @@ def parse_page(body: bytes, paging: Paging) -> Page:
         if paging is Paging.ENTITY:
             msgspec.json.decode(body, type=dict[str, msgspec.Raw])
             return Page([msgspec.Raw(body)], nbytes=len(body))
+        if paging is Paging.LOOSE:
+            loose = _loose(body)
+            if loose is not None:
+                return loose
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         message = "the answer is not a page of JSON"
@@ -97,6 +104,16 @@ def parse_page(body: bytes, paging: Paging) -> Page:
     )
 
 
+def _loose(body: bytes) -> Page | None:
+    """Return the rows of an answer that is no page, None if it is one."""
+    if body.lstrip()[:1] == b"[":
+        return Page(msgspec.json.decode(body, type=list[msgspec.Raw]), nbytes=len(body))
+    known = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if bytes(known.get("values", b""))[:1] == b"[":
+        return None
+    return Page([msgspec.Raw(body)], nbytes=len(body))
+
+
 def next_request(request: Request, page: Page, paging: Paging, api_url: str) -> Request | None:
     """Return the request for the page after ``page``, or None at the end of the list.
 
@@ -106,7 +123,7 @@ def next_request(request: Request, page: Page, paging: Paging, api_url: str) -> 
         SkipPartition: If ``next`` leads to another host and the page has no number to go on by.
     """
     if paging is Paging.NEXT and page.next:
-        target = _below(api_url, request, page.next)
+        target = below_api(api_url, request, page.next)
         if target is not None:
             path, query = target
             return replace(request, path=path, params=(), query=query)
@@ -119,7 +136,9 @@ def next_request(request: Request, page: Page, paging: Paging, api_url: str) -> 
         params = request.params if request.query is None else tuple(parse_qsl(request.query))
         first = replace(request, params=params, query=None)
         return first.with_params({"page": str(page.number + 1)})
-    if paging is Paging.NUMBER and page.values:
+    if paging is Paging.LOOSE and page.length is None:
+        return None  # nothing says that there are pages: the second would be the first again
+    if paging in {Paging.NUMBER, Paging.LOOSE} and page.values:
         number = int(dict(request.params).get("page", "1"))
         if not _is_last(page, number):
             return request.with_params({"page": str(number + 1)})
@@ -139,7 +158,7 @@ def _is_last(page: Page, number: int) -> bool:
     return len(page.values) < page.length
 
 
-def _below(api_url: str, request: Request, link: str) -> tuple[str, str] | None:
+def below_api(api_url: str, request: Request, link: str) -> tuple[str, str] | None:
     """Return path below ``api_url`` and query of a link to the API, None for any other link.
 
     Bitbucket also writes ``https://bitbucket.org/api/2.0/…`` and ``https://bitbucket.org/!api/2.0/…``.

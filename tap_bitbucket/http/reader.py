@@ -11,6 +11,8 @@ from tap_bitbucket.http.paging import Page, Paging, next_request, parse_page
 from tap_bitbucket.http.request import Request
 from tap_bitbucket.http.session import Answer, Nothing, Refused, Session
 
+_LENGTHS = (500, 100, 50, 30, 20, 10)
+
 
 @dataclass
 class Listing:
@@ -22,14 +24,14 @@ class Listing:
         simpler: What to change in the query, one after the other, should Bitbucket refuse the
             request: a parameter and its simpler value, None to leave it out.
         enough: Whether a page is the last one of interest.
-        simplified: Which parameters had to be changed.
+        simplified: Which parameters had to be changed, and to what.
     """
 
     request: Request
     paging: Paging = Paging.NEXT
     simpler: tuple[tuple[str, str | None], ...] = ()
     enough: Callable[[Page], bool] | None = None
-    simplified: list[str] = field(default_factory=list)
+    simplified: dict[str, str | None] = field(default_factory=dict)
 
 
 def pages(session: Session, listing: Listing) -> Iterator[Page]:
@@ -50,12 +52,13 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             page = session.read(request, partial(_page, request, listing.paging))
         except Nothing:
             return
-        except Refused:
+        except Refused as error:
             # Some lists refuse fields or an order that others take; the rows are what matters.
-            if len(seen) > 1 or not simpler:
+            shorter = _shorter(request, error)
+            if len(seen) > 1 or not (shorter or simpler):
                 raise
-            name, value = simpler.pop(0)
-            listing.simplified.append(name)
+            name, value = shorter or simpler.pop(0)
+            listing.simplified[name] = value
             request = request.without(name) if value is None else request.with_params({name: value})
             seen.clear()
             continue
@@ -63,6 +66,17 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
         if listing.enough is not None and listing.enough(page):
             return
         request = next_request(request, page, listing.paging, session.api_url)
+
+
+def _shorter(request: Request, error: Refused) -> tuple[str, str | None] | None:
+    """Return a shorter length of page, if that is what Bitbucket refuses.
+
+    For many lists it is not documented how long their pages may be.
+    """
+    asked = dict(request.params).get("pagelen")
+    if asked is None or "pagelen" not in str(error).partition("HTTP")[2].lower():
+        return None
+    return "pagelen", next((str(length) for length in _LENGTHS if length < int(asked)), None)
 
 
 def _page(request: Request, paging: Paging, answer: Answer) -> Page:

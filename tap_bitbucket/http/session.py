@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from tap_bitbucket.auth import AuthenticationError, Authenticator
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import (
+    TOO_LONG,
     Action,
     Fatal,
     MissingScope,
@@ -37,6 +38,9 @@ logger = logging.getLogger("tap-bitbucket.http")
 T = TypeVar("T")
 
 _REDIRECTS = 5
+_PATIENCE = 3
+"""How often to ask for what takes Bitbucket too long: it rarely gets faster."""
+
 _OUTAGE = 5
 """Lists in a row that fail after all retries, until Bitbucket as a whole counts as down."""
 
@@ -116,6 +120,7 @@ class Session:
         self._http.mount("http://", adapter)
         self._http.mount("https://", adapter)
         self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+        self._ahead = 0.0
         self._outages = 0
         self._lock = threading.Lock()
         self._retrying = backoff.on_exception(
@@ -127,6 +132,10 @@ class Session:
             on_backoff=self._on_backoff,
             logger=None,
         )
+
+    def now(self) -> float:
+        """Return the time on Bitbucket's clock, by its last answer (epoch seconds)."""
+        return time.time() + self._ahead
 
     def read(self, request: Request, parse: Callable[[Answer], T]) -> T:
         """Send a request until it is answered, and return what ``parse`` makes of the answer.
@@ -142,9 +151,18 @@ class Session:
             Fatal: If nothing else can be read either.
             AuthenticationError: If the credential is refused.
         """
+        too_long = 0
 
         def attempt() -> T:
-            return parse(self._answer(request))
+            nonlocal too_long
+            try:
+                return parse(self._answer(request))
+            except Transient as error:
+                too_long += error.status == TOO_LONG
+                if too_long < _PATIENCE:
+                    raise
+                message = f"{error}, also when asked {_PATIENCE} times"
+                raise Unavailable(message, TOO_LONG) from None
 
         try:
             result = self._retrying(attempt)()
@@ -163,16 +181,18 @@ class Session:
 
     def _unavailable(self, error: Transient) -> Exception:
         """A list that fails costs only its partition; five in a row mean an outage."""
+        message = f"{error}, also after all retries"
+        if error.status == TOO_LONG:
+            return Unavailable(message, TOO_LONG)
         with self._lock:
             self._outages += 1
             outages = self._outages
-        message = f"{error}, also after all retries"
         if outages >= _OUTAGE:
             return Fatal(
                 f"{message}. Bitbucket or the way to it is down: {outages} lists in a row failed. "
                 "Start again later; the bookmarks hold what was read."
             )
-        return Unavailable(message)
+        return Unavailable(message, error.status)
 
     def _answer(self, request: Request) -> Answer:
         """Send once, and again for as long as only a new token or the rate limit stands between."""
@@ -181,7 +201,9 @@ class Session:
             status, body = response.status_code, response.content
             if status < 400:  # noqa: PLR2004
                 self.budget.heard(response.headers)
-                return Answer(status, body, _server_time(response.headers))
+                at = _server_time(response.headers)
+                self._ahead = at - time.time()
+                return Answer(status, body, at)
             rule = decide(status, body)
             said = explain(body)
             reason = f"{request.method} {request.path}: HTTP {status}, {rule.sentence}"
@@ -254,7 +276,7 @@ def _led_astray(request: Request) -> SkipPartition:
 def _refusal(action: Action, status: int, body: bytes, reason: str) -> Exception:
     """Return the exception that says what to do."""
     if action is Action.RETRY:
-        return Transient(reason)
+        return Transient(reason, status)
     if action is Action.EMPTY:
         return Nothing(reason)
     if status == 404:  # noqa: PLR2004

@@ -191,13 +191,23 @@ def _example(setting: Json) -> str:
 
 
 def catalog_example() -> str:
-    """Return the catalog, a line per property's metadata so that it can be read and compared."""
-    text = json.dumps(catalog(), indent=1, ensure_ascii=False)
-    return re.sub(r"\{\s+\"breadcrumb\".*?\}\s*\}", _one_line, text, flags=re.DOTALL) + "\n"
+    """Return the catalog, a line per property and per metadata so that it can be read."""
+    streams = [_lines(stream) for stream in catalog()["streams"]]
+    return '{\n"streams": [\n' + ",\n".join(streams) + "\n]\n}\n"
 
 
-def _one_line(match: re.Match[str]) -> str:
-    return json.dumps(json.loads(match[0]))
+def _lines(stream: Json) -> str:
+    """Return a catalog's stream with its long parts in lines."""
+    properties = [
+        f"   {json.dumps(name)}: {json.dumps(declared, ensure_ascii=False)}"
+        for name, declared in stream["schema"]["properties"].items()
+    ]
+    schema = {**stream["schema"], "properties": "PROPERTIES"}
+    whole = {**stream, "schema": schema, "metadata": "METADATA"}
+    text = json.dumps(whole, indent=1, ensure_ascii=False)
+    metadata = [f"  {json.dumps(one)}" for one in stream["metadata"]]
+    text = text.replace('"PROPERTIES"', "{\n" + ",\n".join(properties) + "\n  }")
+    return text.replace('"METADATA"', "[\n" + ",\n".join(metadata) + "\n ]")
 
 
 def readme() -> str:

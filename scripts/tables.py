@@ -8,13 +8,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tap_bitbucket.client import REGISTRY, BitbucketStream
+from tap_bitbucket.http.paging import Paging
 from tap_bitbucket.incremental import (
+    BelowCommits,
     ChangedParents,
     FullTable,
     NewCommits,
     NewestFirst,
+    Strategy,
     UpdatedSince,
+    WhenHeadMoved,
 )
+from tap_bitbucket.streams.hooks import HookEvents
 from tap_bitbucket.streams.workspaces import Workspaces
 
 Json = dict[str, Any]
@@ -48,19 +53,64 @@ def settings_table(settings: Mapping[str, Json]) -> str:
     return _table(("Setting", "Type", "Default", "What it does"), rows)
 
 
+_AREAS = {
+    "Workspaces and people": ("workspaces", "users", "current_user"),
+    "Projects": ("projects",),
+    "Repositories": (
+        *("repositories", "repository_settings", "repository_extras", "permissions", "hooks"),
+        "source_files",
+    ),
+    "Commits": ("commits", "commit_details"),
+    "Pull requests": ("pull_requests", "pull_request_details"),
+    "Pipelines and deployments": (
+        *("pipelines", "pipeline_tests", "deployments", "pipeline_settings"),
+    ),
+    "Snippets": ("snippets",),
+}
+"""Where README shows the streams of a module."""
+
+_TOKEN_SCOPES = {
+    "account": "read:workspace",
+    "project:admin": "read:project",
+    "repository:admin": "admin:repository",
+    "repository, repository:admin": "admin:repository",
+}
+
+
 def streams_table(catalog: Json) -> str:
-    """Return README's table of streams."""
+    """Return README's tables of streams, one for each area of Bitbucket."""
     described = {
         stream["tap_stream_id"]: stream["schema"]["description"] for stream in catalog["streams"]
     }
-    rows = []
-    for name, stream in REGISTRY.items():
-        what = plain(described[name]).split(". ")[0].rstrip(".")
-        keys = ", ".join(stream.primary_keys)
-        default = "on" if selected_by_default(stream) else "off"
-        rows.append((f"`{name}`", what, keys, again(stream), cost(stream), stream.scope, default))
-    heads = ("Stream", "A row is", "Key", "Read again", "Requests", "Scope", "Default")
-    return _table(heads, rows)
+    parts = []
+    for area, modules in _AREAS.items():
+        found = [
+            (name, stream)
+            for module in modules
+            for name, stream in REGISTRY.items()
+            if stream.__module__.rpartition(".")[2] == module
+        ]
+        rows = []
+        for name, stream in found:
+            what = plain(described[name]).split(". ")[0].rstrip(".")
+            keys = ", ".join(stream.primary_keys)
+            scopes = (stream.scope or "none", token_scope(stream) or "none")
+            rows.append((f"`{name}`", what, keys, again(stream), cost(stream), *scopes, on(stream)))
+        heads = ("Stream", "A row is", "Key", "Read again", "Requests")
+        scopes = ("OAuth scope", "API token scope")
+        parts.append(f"### {area}\n\n" + _table((*heads, *scopes, "Default"), rows))
+    return "\n\n".join(parts)
+
+
+def token_scope(stream: type[BitbucketStream]) -> str:
+    """Return the scope that a stream needs of an API token."""
+    usual = _TOKEN_SCOPES.get(stream.scope, f"read:{stream.scope}" if stream.scope else "")
+    return stream.token_scope or usual
+
+
+def on(stream: type[BitbucketStream]) -> str:
+    """Say whether a stream is read by default."""
+    return "on" if stream.selected_by_default else "off, admin" if stream.admin else "off"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -69,18 +119,11 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def selected_by_default(stream: type[BitbucketStream]) -> bool:
-    """Whether a stream is read when nobody says anything."""
-    return bool(stream.selected_by_default)
-
-
 def again(stream: type[BitbucketStream]) -> str:
     """Say how a stream is read the next time."""
     way = stream.incremental
     if stream.unrolled:
         return "with `pull_requests`"
-    if isinstance(way, ChangedParents):
-        return f"below `{way.parents}` that changed"
     if isinstance(way, NewCommits):
         return "commits that no known branch or tag reached"
     if isinstance(way, NewestFirst):
@@ -88,25 +131,56 @@ def again(stream: type[BitbucketStream]) -> str:
     if isinstance(way, UpdatedSince):
         always = f", and those that are {way.silent}" if way.silent else ""
         return f"what was updated{always}" + ("; whole now and then" if way.reconcile else "")
+    return _again_below(way) if parents_of(stream) else _again_whole(way)
+
+
+def _again_below(way: Strategy) -> str:
+    if isinstance(way, ChangedParents):
+        quiet = ", and that may change unnoticed" if way.quietly else ""
+        return f"below `{way.parents}` that changed{quiet}"
+    if isinstance(way, BelowCommits):
+        return "below new commits" + ("" if way.window is None else ", and for a day after")
+    return "whole"
+
+
+def _again_whole(way: Strategy) -> str:
+    if isinstance(way, WhenHeadMoved):
+        return "whole, if the main branch moved; whole now and then"
     gated = isinstance(way, FullTable) and way.unless_unchanged
     return "whole, if the repository changed; whole now and then" if gated else "whole"
 
 
 def cost(stream: type[BitbucketStream]) -> str:
-    """Say what a stream costs in requests."""
+    """Say what a first run of a stream costs in requests."""
     way = stream.incremental
-    place = "repository" if "{repository}" in stream.path else "workspace"
+    below = parents_of(stream)
     if stream.unrolled or not stream.path:
         return "none"
-    if stream is Workspaces:
-        return "1 per workspace"
-    if isinstance(way, ChangedParents):
-        one = way.parents.removesuffix("s").replace("_", " ")
-        zero = " that has any" if way.unless_zero else ""
-        return f"1 per {one}{zero}"
-    per = f"1 per {place}"
+    if below:
+        zero = " that has any" if getattr(way, "unless_zero", None) else ""
+        return f"1 per {below}{zero}{_rows(stream)}"
+    place = "workspace" if stream is Workspaces else stream.kind
     if isinstance(way, NewCommits) or (isinstance(way, FullTable) and way.unless_unchanged):
-        per = f"1 per changed {place}"
+        place = f"changed {place}"
     if isinstance(way, NewestFirst) and way.gate:
-        per = f"1 per {place} with changed {way.gate.replace('_', ' ')}"
-    return f"{per}, and per further {stream.pagelen} rows"
+        place = f"{place} with changed {way.gate.replace('_', ' ')}"
+    one = "2" if stream is HookEvents else "1"
+    return f"{one} per {place}{_rows(stream)}" if place else one
+
+
+def parents_of(stream: type[BitbucketStream]) -> str:
+    """Return what one of the rows is called that a stream has a list below."""
+    name: str | None = getattr(stream.incremental, "parents", None)
+    if stream.through:
+        name = stream.through[-1]
+    elif isinstance(stream.incremental, BelowCommits):
+        name = "commits"
+    short = {"pipeline_steps": "step", "commit_reports": "report", "current_user": "account"}
+    short |= {"pipeline_schedules": "schedule"}
+    return short.get(name or "", (name or "").removesuffix("s").replace("_", " "))
+
+
+def _rows(stream: type[BitbucketStream]) -> str:
+    """Say how many rows a request brings, where it is not 100."""
+    whole = stream.paging in {Paging.ENTITY, Paging.NONE} or stream.pagelen in {0, 100}
+    return "" if whole else f" and {stream.pagelen:,} rows"

@@ -16,7 +16,6 @@ _RESERVED: dict[str, Callable[[Any], bool]] = {
     "credentials": bool,
     "token_encryption_key": bool,
     "token_store": lambda value: value not in {None, "file"},
-    "layout": lambda value: value not in {None, "shared"},
 }
 """Settings whose name is fixed and whose time has not come: they fail instead of doing nothing."""
 

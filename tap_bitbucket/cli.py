@@ -10,6 +10,17 @@ import click
 from tap_bitbucket.tap import TapBitbucket
 
 
+def schemas_command(tap: click.Command) -> click.Command:
+    """Return the command that prints which database schemas ``layout: per_repository`` makes."""
+    config = next(option for option in tap.params if option.name == "config")
+    return click.Command(
+        "schemas",
+        params=[config],
+        callback=TapBitbucket.print_schemas,
+        help="Print the database schemas of the layout per repository, and whose they are.",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tap, or one of its own commands, which are words where Singer has options."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -18,8 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         demo(given[1:])
         return
+    command, name = TapBitbucket.cli, "tap-bitbucket"
+    if given[:1] == ["schemas"]:
+        command, name, given = schemas_command(command), "tap-bitbucket schemas", given[1:]
     try:
-        code = TapBitbucket.cli.main(args=given, prog_name="tap-bitbucket", standalone_mode=False)
+        code = command.main(args=given, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         TapBitbucket.refuse(error.format_message())
     except click.Abort:

@@ -8,27 +8,28 @@ its repository's partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_bitbucket.directory import Directory, Feed, Repository
+from tap_bitbucket.directory import Repository
 from tap_bitbucket.http.errors import Fatal, MissingScope, SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
-from tap_bitbucket.listing import ListedStream
-from tap_bitbucket.plan import Partition, Reading
-from tap_bitbucket.rows import Fit, Row, drop_secrets, to_microseconds, with_context
+from tap_bitbucket.plan import Partition
+from tap_bitbucket.relations import RelatedStream
+from tap_bitbucket.rows import Fit, Row, drop_secrets, lift, to_microseconds, with_context
 from tap_bitbucket.selection import cut
-from tap_bitbucket.state import State
+from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
+    from tap_bitbucket.layout import Place
     from tap_bitbucket.tap import TapBitbucket
 
 REGISTRY: dict[str, type[BitbucketStream]] = {}
 """Every stream by name, in the order of definition, which is the order of reading."""
 
 
-class BitbucketStream(ListedStream):
+class BitbucketStream(RelatedStream):
     """A table of Bitbucket Cloud.
 
     Attributes:
@@ -46,19 +47,14 @@ class BitbucketStream(ListedStream):
             cls.replication_key = cls.incremental.replication_key
             REGISTRY[cls.name] = cls
 
-    def __init__(self, tap: TapBitbucket) -> None:
+    def __init__(self, tap: TapBitbucket, place: Place | None = None) -> None:
         """Set up the stream; nothing is read."""
-        super().__init__(tap)
+        super().__init__(tap, place)
         self.complete = True
         self.written = 0
         self._fit = Fit(self.name, self._described.published)
 
     # -- what a strategy asks ---------------------------------------------------------------------
-
-    @property
-    def directory(self) -> Directory:
-        """Return what is read once per run."""
-        return self._tap.directory
 
     @property
     def start_date(self) -> str | None:
@@ -70,7 +66,10 @@ class BitbucketStream(ListedStream):
     def lookback(self) -> float:
         """Return how many seconds before its bookmark the user wants read again."""
         by_stream: Mapping[str, float] = self.config.get("lookback") or {}
-        return float(by_stream.get(self.name, by_stream.get("*", 0)))
+        for name in (self.name, self.entity):
+            if name in by_stream:
+                return float(by_stream[name])
+        return float(by_stream.get("*", 0))
 
     @property
     def reconciling(self) -> bool:
@@ -79,6 +78,14 @@ class BitbucketStream(ListedStream):
 
     def repository(self, context: Context) -> Repository:
         """Return a partition's repository."""
+        raise NotImplementedError
+
+    def head(self, context: Context) -> str | None:
+        """Return the commit at the head of the main branch."""
+        raise NotImplementedError
+
+    def tree(self, context: Context, head: str) -> Iterator[Page]:
+        """Yield what is there at a commit."""
         raise NotImplementedError
 
     def heads(self, context: Context) -> Iterator[str]:
@@ -101,8 +108,8 @@ class BitbucketStream(ListedStream):
         """Return the streams that take their parents from this one and are read."""
         return [
             stream
-            for stream in self._tap.bitbucket_streams
-            if self.name in stream.needs() and (stream.selected or stream.has_selected_descendents)
+            for stream in self._tap.index.needing(self)
+            if stream.selected or stream.has_selected_descendents
         ]
 
     def needs(self) -> tuple[str, ...]:
@@ -121,7 +128,7 @@ class BitbucketStream(ListedStream):
 
     def floors_below(self, context: Context) -> list[str | None]:
         """Return how far back each stream below needs this one."""
-        return [stream.floor_above(self.name, context) for stream in self.below()]
+        return [stream.floor_above(self.entity, context) for stream in self.below()]
 
     def floor_above(self, name: str, context: Context) -> str | None:
         """Return how far back this stream needs the stream ``name``."""
@@ -134,13 +141,6 @@ class BitbucketStream(ListedStream):
     def unfinished_below(self, context: Context) -> list[list[str]]:
         """Return the parents that each stream below still waits for."""
         return [stream.bookmark_of(context).get("unfinished", []) for stream in self.below()]
-
-    def readings(self, context: Context) -> Iterable[Reading]:
-        """Return the lists of a whole pass."""
-        return [Reading(lambda: self.pages(self.listing(context)))]
-
-    def note_parents(self, feed: Feed[Any], page: Page) -> None:
-        """Tell the streams below about the rows of a page; runs in a worker."""
 
     def beyond_the_list(
         self,
@@ -213,7 +213,11 @@ class BitbucketStream(ListedStream):
                 if not self.selected and not self.companions:
                     continue
                 for raw in page.rows():
-                    row = self.derive(with_context(raw, whole), context)
+                    updated = raw.get("updated_on")
+                    if reading.since and updated and not at_or_after(updated, reading.since):
+                        continue
+                    lifted = lift(with_context(raw, {**whole, **page.columns}), self.lifted)
+                    row = self.derive(lifted, context)
                     if row is not None:
                         yield self.finished(row)
 

@@ -113,6 +113,29 @@ class CommandLine(Tap):
             sys.exit(code)
 
     @classmethod
+    def print_schemas(cls, config: _ConfigInput | None = None) -> None:
+        """Print the database schemas of the layout per repository; errors end in one line."""
+        given = config or _ConfigInput()
+        places = {**given.config, "layout": "per_repository"}
+        try:
+            tap = cls(config=places, parse_env_config=given.parse_env, setup_mapper=False)
+            click.echo(tap.schemas_table())
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+
+    def schemas_table(self) -> str:
+        """Return the database schemas of the layout per repository as text."""
+        raise NotImplementedError
+
+    @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        """Run ``--discover``; what goes wrong ends in one line."""
+        try:
+            super().cb_discover(ctx, param, value)
+        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
+            cls.refuse(str(error))
+
+    @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Run ``--test``; what goes wrong ends in one line."""
         try:

@@ -19,9 +19,23 @@ Key = tuple[str, tuple[tuple[str, Any], ...]]
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace that this run reads."""
+    """A workspace that this run reads.
+
+    Attributes:
+        uuid: If the settings name it so; its row is then known already.
+    """
 
     slug: str
+    uuid: str | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that this run reads."""
+
+    uuid: str
+    key: str
+    workspace: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class Repository:
     Attributes:
         workspace: The workspace's slug.
         updated_on: Moves with every push, not with pull requests.
-        empty: Whether it has no main branch, as before the first push.
+        mainbranch: Name of the main branch; None before the first push.
     """
 
     uuid: str
@@ -39,7 +53,12 @@ class Repository:
     full_name: str
     workspace: str
     updated_on: str | None
-    empty: bool
+    mainbranch: str | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever pushed."""
+        return self.mainbranch is None
 
 
 @dataclass(frozen=True)
@@ -52,7 +71,9 @@ class Parent:
         created: When it was created (ISO 8601).
         changed: When it last changed, as far as Bitbucket tells.
         unfinished: Whether it will go on changing without saying so.
+        quiet: Whether what lies below it changes without a trace in it.
         counts: What it says about the number of its children.
+        link: Where it says that its children are, if that saves a redirect.
     """
 
     key: str
@@ -60,7 +81,9 @@ class Parent:
     created: str
     changed: str
     unfinished: bool = False
+    quiet: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
+    link: str | None = None
 
 
 class Feed(Generic[T]):
@@ -127,11 +150,17 @@ class Directory:
         self, read_now: Callable[[str, Mapping[str, Any] | None], Iterator[object]]
     ) -> None:
         self.read_ahead = False
+        self.projects: dict[str, Project] = {}
         self.repositories: dict[str, Repository] = {}
         self._read_now = read_now
         self._feeds: dict[Key, Feed[Any]] = {}
         self._lock = threading.RLock()
         self._asked_for: set[Key] = set()
+        self._made: dict[Key, Any] = {}
+
+    def add_project(self, uuid: str, key: str, workspace: str) -> None:
+        """Note a project that this run reads."""
+        self.projects[uuid] = Project(uuid, key, workspace)
 
     def feed(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
         """Return a feed for reading, whether it is already being filled or not."""
@@ -144,6 +173,20 @@ class Directory:
                     self._asked_for.add(key)
                     self._feeds[key] = Feed(lambda: self._read_now(stream, context))
             return self._feeds[key]
+
+    def known(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any] | None:
+        """Return a feed that this run fills, None if nothing does."""
+        with self._lock:
+            return self._feeds.get(_key(stream, context)) if self.read_ahead else None
+
+    def once(self, kind: str, context: Mapping[str, Any] | None, make: Callable[[], T]) -> T:
+        """Return what is made once per run and shared; ``make`` must not ask Bitbucket."""
+        key = _key(kind, context)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+            made: T = self._made[key]
+            return made
 
     def filling(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
         """Return a feed for filling.

@@ -15,6 +15,7 @@ from tap_bitbucket.selection import fields, topmost
 from tap_bitbucket.singer import SingerStream
 
 if TYPE_CHECKING:
+    from tap_bitbucket.layout import Place
     from tap_bitbucket.tap import TapBitbucket
 
 CONTEXT_COLUMNS = (
@@ -34,12 +35,17 @@ class ListedStream(SingerStream):
     Attributes:
         path: Template of the list's path below ``api_url``.
         scope: The OAuth scope it needs.
+        token_scope: The scope that it needs of an API token, without ``:bitbucket``; by default
+            the one that goes with ``scope``.
+        admin: Whether it takes an administrator of the workspace, project or repository.
         paging: How the list goes on.
         pagelen: The longest page that the endpoint allows, 0 where it takes no such parameter.
         extra_fields: What Bitbucket leaves out of the list unless asked.
         takes_fields: Whether the endpoint honours ``fields``; the pipelines service does not.
+        kind: What has a partition of its own: workspace, project, repository, or nothing.
         contexts: Definitions of the columns that the scope adds.
         derived: Columns that the tap makes.
+        lifted: Columns that are copied from inside the row, with the dotted way to them.
         needed: What the tap looks at in a row beside its key, dotted. It is asked for even when
             it is not selected.
     """
@@ -47,21 +53,29 @@ class ListedStream(SingerStream):
     name: str = ""
     path: ClassVar[str] = ""
     scope: ClassVar[str] = "repository"
+    token_scope: ClassVar[str] = ""
+    admin: ClassVar[bool] = False
     paging: ClassVar[Paging] = Paging.NEXT
     pagelen: ClassVar[int] = 100
     extra_fields: ClassVar[tuple[str, ...]] = ()
     takes_fields: ClassVar[bool] = True
+    kind: ClassVar[str] = ""
     contexts: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[tuple[str, ...]] = ()
+    lifted: ClassVar[Mapping[str, str]] = {}
     needed: ClassVar[tuple[str, ...]] = ()
 
     primary_keys: Sequence[str] = ()
     replication_key: str | None = None
 
-    def __init__(self, tap: TapBitbucket) -> None:
-        """Set up the stream; nothing is read."""
-        super().__init__(tap, stream_schema(self.name, self.primary_keys, self.contexts))
+    def __init__(self, tap: TapBitbucket, place: Place | None = None) -> None:
+        """Set up the stream, in the layout per repository for one place; nothing is read."""
+        self.entity = type(self).name
+        self.place = place
+        described = stream_schema(self.entity, tuple(self.primary_keys), self.contexts)
+        super().__init__(tap, described, place.stream_name(self.entity) if place else self.entity)
         self._denied: MissingScope | None = None
+        self._pagelen = str(self.pagelen)
 
     def path_names(self, context: Context) -> dict[str, Any]:
         """Return what fills the path's placeholders."""
@@ -76,7 +90,7 @@ class ListedStream(SingerStream):
         names = {**self.path_names(context), **(parent or {})}
         params: list[tuple[str, str]] = []
         if self.pagelen and self.paging is not Paging.ENTITY:
-            params.append(("pagelen", str(self.pagelen)))
+            params.append(("pagelen", self._pagelen))
         more, less = self._fields()
         if more or less:
             params.append(("fields", ",".join([*more, *less])))
@@ -107,6 +121,8 @@ class ListedStream(SingerStream):
         except MissingScope as error:
             self._denied = error
             raise
+        finally:
+            self._pagelen = listing.simplified.get("pagelen") or self._pagelen
 
     def _fields(self) -> tuple[list[str], list[str]]:
         """Return what ``fields=`` adds to the list's own properties, and what it takes away."""
@@ -121,10 +137,15 @@ class ListedStream(SingerStream):
 
     def needed_paths(self) -> list[tuple[str, ...]]:
         """Return what the tap looks at in a row."""
-        names = (*self.primary_keys, *self.needed, self.replication_key or "")
+        names = (
+            *self.primary_keys,
+            *self.needed,
+            *self.lifted.values(),
+            self.replication_key or "",
+        )
         return [tuple(name.split(".")) for name in names if name]
 
     @property
     def made_columns(self) -> set[str]:
         """Return the columns that Bitbucket does not know."""
-        return {*self.derived, *CONTEXT_COLUMNS}
+        return {*self.derived, *self.lifted, *CONTEXT_COLUMNS}

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tap_bitbucket.directory import Feed
+from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
 
 if TYPE_CHECKING:
@@ -20,16 +22,25 @@ class Reading:
     Attributes:
         source: Yields its pages; runs in a worker.
         columns: What every row of it carries beside the context, e.g. ``pull_request_id``.
+        since: Rows that were updated before are known, as far as this list is concerned.
+        feed: Told in vain by this list, should nobody read it.
     """
 
     source: Callable[[], Iterator[Page]]
     columns: Mapping[str, Any] = field(default_factory=dict)
+    since: str | None = None
+    feed: Feed[Any] | None = None
     ready: deque[Page] = field(default_factory=deque)
     finished: bool = False
     abandoned: bool = False
     error: BaseException | None = None
     partition: Opening | None = None
     number: int = 0
+
+    def drop(self) -> None:
+        """Tell those who wait for what it would have told that nobody reads it."""
+        if self.feed is not None:
+            self.feed.finish(SkipPartition("the list was not read"))
 
     @property
     def unwanted(self) -> bool:

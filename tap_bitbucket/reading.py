@@ -199,6 +199,7 @@ class ReadAhead:
                     self._count += 1
                     step.partition, step.number = self._opening, self._count
                     if step.unwanted:
+                        step.drop()
                         continue
                 with self._state:
                     self._steps.append(step)

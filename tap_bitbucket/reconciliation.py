@@ -21,12 +21,13 @@ class Reconciliation:
 
     Attributes:
         version: The table version of this run, in seconds as the SDK's: targets keep 32 bits.
-        repositories_known: Whether the list of repositories was read in every workspace.
+        unknown: The streams whose list could not be read in every workspace, of those that tell
+            the partitions of others.
     """
 
     def __init__(self, tap: TapBitbucket) -> None:
         self.version = tap.initialized_at // 1000
-        self.repositories_known = True
+        self.unknown: set[str] = set()
         self._tap = tap
 
     def due(self, stream: BitbucketStream) -> bool:
@@ -56,7 +57,8 @@ class Reconciliation:
 
     def _all_partitions_known(self, stream: BitbucketStream) -> bool:
         """Whether the list of partitions was whole: no shard, no workspace that was skipped."""
+        if stream.place is not None:
+            return True
         if shard_of(self._tap.config) is not None:
             return False
-        needs_repositories = "repositories" in stream.needs() or stream.name == "repositories"
-        return self.repositories_known or not needs_repositories
+        return self.unknown.isdisjoint({*stream.needs(), stream.entity})

@@ -9,13 +9,18 @@ from typing import Any
 
 import msgspec
 
-from tap_bitbucket.schemas import Path, walk
+from tap_bitbucket.schemas import ITEMS, Path, walk
 
 logger = logging.getLogger("tap-bitbucket.rows")
 
 Row = dict[str, Any]
 
 _FRACTION = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(.*)$")
+
+_USER_INFO = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@]*@")
+
+CLONE: Path = ("links", "clone", ITEMS, "href")
+"""Where a repository says how to clone it, by HTTPS with the caller's user name."""
 
 DISPLACED = {"repository": "repository_object", "workspace": "workspace_object"}
 """Objects of Bitbucket under a name that holds the slug in every table here."""
@@ -38,11 +43,30 @@ def with_context(row: Row, columns: Mapping[str, Any]) -> Row:
     return {**columns, **{key: value for key, value in row.items() if key not in columns}}
 
 
+def lift(row: Row, paths: Mapping[str, str]) -> Row:
+    """Return the row with columns that are copied from inside it."""
+    for column, path in paths.items():
+        value: Any = row
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        row[column] = value
+    return row
+
+
 def drop_secrets(row: Row, paths: Iterable[Path]) -> None:
     """Remove values that must not leave the tap."""
     for path in paths:
         for holder, key in list(walk(row, path)):
             del holder[key]
+
+
+def without_user_info(row: Row, *paths: Path) -> Row:
+    """Remove user name and password from addresses."""
+    for path in paths:
+        for holder, key in walk(row, path):
+            if isinstance(holder[key], str):
+                holder[key] = _USER_INFO.sub(r"\1", holder[key])
+    return row
 
 
 def to_microseconds(row: Row, paths: Iterable[Path]) -> None:

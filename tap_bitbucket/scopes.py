@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tap_bitbucket.client import BitbucketStream
-from tap_bitbucket.directory import Repository
+from tap_bitbucket.directory import Parent, Project, Repository
+from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Paging
+from tap_bitbucket.http.reader import Listing, pages
+from tap_bitbucket.http.request import Request, path
+from tap_bitbucket.http.session import Session
 from tap_bitbucket.incremental.passes import Context
+from tap_bitbucket.relations import GONE
 
 
 class GlobalStream(BitbucketStream):
@@ -30,12 +37,15 @@ class GlobalStream(BitbucketStream):
 class WorkspaceStream(BitbucketStream):
     """Scope: one partition per workspace."""
 
+    kind = "workspace"
     contexts = ("workspace_context",)
 
     @property
     def partitions(self) -> list[dict[str, Any]]:
         """Return the workspaces of this run; with shards, the first one reads them."""
-        return [{"workspace": slug} for slug in self._tap.workspaces()]
+        if self.place is not None:
+            return [self.place.context]
+        return [{"workspace": slug} for slug in self._tap.partitions.own_workspaces()]
 
     def path_names(self, context: Context) -> dict[str, Any]:
         """Return the workspace."""
@@ -47,22 +57,74 @@ class WorkspaceStream(BitbucketStream):
 
     def needs(self) -> tuple[str, ...]:
         """Return what tells the workspaces."""
-        return (*super().needs(), "workspaces")
+        return super().needs() if self.place else (*super().needs(), "workspaces")
+
+
+class ProjectStream(BitbucketStream):
+    """Scope: one partition per project, known by its uuid: keys change."""
+
+    kind = "project"
+    contexts = ("workspace_context", "project_context")
+
+    @property
+    def partitions(self) -> list[dict[str, Any]]:
+        """Return the projects of this run."""
+        if self.place is not None:
+            return [self.place.context]
+        return [{"project_uuid": project.uuid} for project in self._tap.partitions.projects]
+
+    def path_names(self, context: Context) -> dict[str, Any]:
+        """Return workspace and project."""
+        project = self._project(context)
+        return {"workspace": project.workspace, "project_key": project.key}
+
+    def columns(self, context: Context) -> dict[str, Any]:
+        """Return workspace and project."""
+        project = self._project(context)
+        return {
+            "workspace": project.workspace,
+            "project_uuid": project.uuid,
+            "project_key": project.key,
+        }
+
+    def _project(self, context: Context) -> Project:
+        return self.directory.projects[(context or {})["project_uuid"]]
+
+    def needs(self) -> tuple[str, ...]:
+        """Return what tells the projects."""
+        return super().needs() if self.place else (*super().needs(), "projects")
+
+    def label(self, context: Context) -> str:
+        """Return workspace/KEY."""
+        project = self._project(context)
+        return f"{project.workspace}/{project.key}"
 
 
 class RepositoryStream(BitbucketStream):
     """Scope: one partition per repository, known by its uuid so that a rename changes nothing."""
 
+    kind = "repository"
     contexts = ("workspace_context", "repository_context")
 
     @property
     def partitions(self) -> list[dict[str, Any]]:
         """Return the repositories of this run."""
-        return [{"repository_uuid": repository.uuid} for repository in self._tap.repositories()]
+        if self.place is not None:
+            return [self.place.context]
+        return [
+            {"repository_uuid": repository.uuid} for repository in self._tap.partitions.repositories
+        ]
 
     def repository(self, context: Context) -> Repository:
         """Return a partition's repository."""
         return self.directory.repositories[(context or {})["repository_uuid"]]
+
+    def still_there(self, context: Context) -> bool:
+        """Whether the repository can be read: it answers 404, too, where access was lost."""
+        asked = self.directory.once("still there", context, lambda: _StillThere(self._tap.session))
+        return asked.answer(
+            path("/repositories/{workspace}/{repository}", **self.path_names(context))
+        )
 
     def path_names(self, context: Context) -> dict[str, Any]:
         """Return workspace and repository."""
@@ -81,7 +143,7 @@ class RepositoryStream(BitbucketStream):
 
     def needs(self) -> tuple[str, ...]:
         """Return what tells the repositories."""
-        return (*super().needs(), "repositories")
+        return super().needs() if self.place else (*super().needs(), "repositories")
 
     def label(self, context: Context) -> str:
         """Return workspace/repository."""
@@ -104,3 +166,48 @@ class PullRequestStream(RepositoryStream):
 
     scope = "pullrequest"
     derived: ClassVar[tuple[str, ...]] = ("pull_request_id",)
+
+
+class WorkspacePipelinesStream(WorkspaceStream):
+    """Scope: a workspace's lists that Bitbucket's pipelines service answers."""
+
+    scope = "pipeline"
+    paging = Paging.NUMBER
+    takes_fields = False
+
+
+class CommitStream(RepositoryStream):
+    """Scope: what lies below a commit, inside its repository's partition."""
+
+    derived: ClassVar[tuple[str, ...]] = ("commit_hash",)
+    nothing_if = GONE
+
+    def parent_of(self, key: str) -> Parent:
+        """Return a commit of which only the hash is known."""
+        return Parent(key, {"commit_hash": key}, created="", changed="")
+
+    def parent_key(self, row: Mapping[str, Any]) -> str:
+        """Return the hash of a row's commit."""
+        return str(row["commit_hash"])
+
+
+class _StillThere:
+    """One question per repository and run: is it still there?"""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._known: bool | None = None
+
+    def answer(self, where: str) -> bool:
+        """Ask, unless the answer is known."""
+        with self._lock:
+            if self._known is None:
+                request = Request(where, (("fields", "uuid"),))
+                try:
+                    self._known = any(
+                        True for _ in pages(self._session, Listing(request, Paging.ENTITY))
+                    )
+                except SkipPartition:
+                    self._known = False
+            return self._known

@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from singer_sdk.singerlib import SelectionMask
+from singer_sdk.singerlib import CatalogEntry, SelectionMask
 
 from tap_bitbucket.rows import DISPLACED
 from tap_bitbucket.schemas import ITEMS, Path, StreamSchema, walk
+
+
+def is_chosen(entry: CatalogEntry) -> bool:
+    """Whether a catalog's stream is selected."""
+    root = entry.metadata.root
+    return bool(root.selected_by_default if root.selected is None else root.selected)
 
 
 def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:

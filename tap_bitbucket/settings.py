@@ -204,7 +204,9 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         allowed_values=["shared", "per_repository"],
         default="shared",
         title="Layout",
-        description="`shared`: one stream per entity. `per_repository` is reserved.",
+        description="`shared`: one stream per entity, with the rows of all repositories. "
+        "`per_repository`: a stream per repository and entity, named `<repository>-<entity>`, "
+        "which SQL targets put into a database schema per repository.",
     ),
     th.Property(
         "shard",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib import MetadataMapping
 from singer_sdk.streams import Stream
 from singer_sdk.streams._state import StreamStateManager
@@ -32,10 +34,10 @@ class SingerStream(Stream):
 
     _tap: TapBitbucket
 
-    def __init__(self, tap: TapBitbucket, described: StreamSchema) -> None:
+    def __init__(self, tap: TapBitbucket, described: StreamSchema, name: str) -> None:
         """Set up the stream; nothing is read."""
         self._described = described
-        super().__init__(tap, schema=described.published)
+        super().__init__(tap, schema=described.published, name=name)
         self._cuts: list[tuple[str, ...]] | None = None
         self._schema_written = False
 
@@ -59,6 +61,10 @@ class SingerStream(Stream):
         """Return the catalog's metadata; bulk is not selected unless the catalog says so."""
         fresh = self._metadata is None
         metadata = super().metadata
+        catalog = self._tap_input_catalog
+        if fresh and catalog is not None and catalog.get_stream(self.tap_stream_id) is None:
+            metadata.root.selected = False  # a catalog says what is wanted
+            self._mask = None
         if fresh and self._tap_input_catalog is None:
             for path_ in self._described.unselected:
                 breadcrumb = tuple(part for name in path_ for part in ("properties", name))
@@ -66,6 +72,15 @@ class SingerStream(Stream):
                     metadata[breadcrumb].selected_by_default = False
             self._mask = None
         return metadata
+
+    @property
+    def stream_maps(self) -> list[StreamMap]:
+        """Return the stream maps; those of what was not selected at first are made now."""
+        if self._tap.mapper is not None and self.name not in self._tap.mapper.stream_maps:
+            self._tap.mapper.register_raw_stream_schema(
+                self.name, get_selected_schema(self.name, self.schema, self.mask), self.primary_keys
+            )
+        return super().stream_maps
 
     @property
     def cuts(self) -> list[tuple[str, ...]]:

@@ -105,9 +105,9 @@ def _problem(state: object) -> str | None:
     return None
 
 
-_TEXTS = ("unfinished", "heads", "known")
+_TEXTS = ("unfinished", "heads", "known", "window_heads", "later_heads")
 _MAPS = ("seen", "gate_seen")
-_MOMENTS = ("replication_key_value", "gate")
+_MOMENTS = ("replication_key_value", "gate", "window_from", "later_from")
 
 
 def _partition_problem(stream: str, partition: object, *, whole: bool) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.singerlib import Catalog
 
 from tap_bitbucket import state as bookmarks
 from tap_bitbucket import streams as _streams
@@ -18,16 +20,20 @@ from tap_bitbucket.auth import Authenticator, authenticators_from
 from tap_bitbucket.checks import problems, unknown
 from tap_bitbucket.client import REGISTRY, BitbucketStream
 from tap_bitbucket.command_line import FAILED, SKIPPED, CommandLine, Refusal
-from tap_bitbucket.directory import Directory, Repository
+from tap_bitbucket.directory import Directory
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReading
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
 from tap_bitbucket.inputs import last_with
+from tap_bitbucket.layout import Place, find_places
+from tap_bitbucket.partitions import Partitions
 from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
-from tap_bitbucket.settings import SETTINGS, shard_of
+from tap_bitbucket.selection import is_chosen
+from tap_bitbucket.settings import SETTINGS
+from tap_bitbucket.stream_index import StreamIndex
 from tap_bitbucket.summary import Summary
 from tap_bitbucket.writer import LineWriter
 
@@ -93,8 +99,25 @@ class TapBitbucket(CommandLine):
     # -- streams ----------------------------------------------------------------------------------
 
     def discover_streams(self) -> list[Any]:
-        """Return all streams. Needs neither credentials nor network."""
-        return [stream(self) for stream in REGISTRY.values()]
+        """Return all streams. Needs no credentials and no network, unless places have their own."""
+        found: list[BitbucketStream] = []
+        for stream in REGISTRY.values():
+            own: Sequence[Place | None] = [None]
+            if self.places is not None and stream.kind:
+                own = [place for place in self.places if place.kind == stream.kind]
+            found += [stream(self, place) for place in own]
+        return found
+
+    @cached_property
+    def places(self) -> list[Place] | None:
+        """Return what has streams of its own; None if all share them."""
+        return find_places(self) if self.config.get("layout") == "per_repository" else None
+
+    def setup_mapper(self) -> None:
+        """Prepare the stream maps of what is selected; the others are prepared when asked for."""
+        super(Tap, self).setup_mapper()
+        chosen = {name: one for name, one in self.catalog.items() if is_chosen(one)}
+        self.mapper.register_raw_streams_from_catalog(Catalog(chosen))
 
     @property
     def streams(self) -> dict[str, Any]:
@@ -102,7 +125,10 @@ class TapBitbucket(CommandLine):
         if self._streams is None:
             self._refuse_removed_streams()
             found = super().streams
-            self._streams = {name: found[name] for name in REGISTRY if name in found}
+            order = {entity: number for number, entity in enumerate(REGISTRY)}
+            streams: list[Any] = list(found.values())
+            streams.sort(key=lambda stream: order[stream.entity])
+            self._streams = {stream.name: stream for stream in streams}
         return self._streams
 
     def _refuse_removed_streams(self) -> None:
@@ -119,6 +145,11 @@ class TapBitbucket(CommandLine):
     def bitbucket_streams(self) -> list[BitbucketStream]:
         """Return the streams with their own type."""
         return list(self.streams.values())
+
+    @cached_property
+    def index(self) -> StreamIndex:
+        """Return how streams find each other."""
+        return StreamIndex(self.bitbucket_streams)
 
     # -- what the streams share -------------------------------------------------------------------
 
@@ -154,32 +185,17 @@ class TapBitbucket(CommandLine):
         """Return what decides about deletions."""
         return Reconciliation(self)
 
-    def workspaces(self) -> list[str]:
-        """Return the slugs of the workspaces whose own streams this run reads."""
-        shard = shard_of(self.config)
-        if shard is not None and shard[0] != 0:
-            return []
-        return self.all_workspaces()
-
-    def all_workspaces(self) -> list[str]:
-        """Return the slugs of the workspaces whose repositories this run reads."""
-        return [workspace.slug for workspace in self.directory.feed("workspaces")]
-
-    def repositories(self) -> list[Repository]:
-        """Return the repositories of this run, in the order of Bitbucket's list."""
-        return self._repositories
-
     @cached_property
-    def _repositories(self) -> list[Repository]:
-        found: dict[str, Repository] = {}
-        for workspace in self.all_workspaces():
-            try:
-                for repository in self.directory.feed("repositories", {"workspace": workspace}):
-                    found[repository.uuid] = repository
-            except SkipPartition:  # noqa: PERF203 - a handful of workspaces
-                # Reported where the list is read; what is missing must not look deleted.
-                self.reconciliation.repositories_known = False
-        return list(found.values())
+    def partitions(self) -> Partitions:
+        """Return which workspaces, projects and repositories this run reads."""
+        return Partitions(self)
+
+    def schemas_table(self) -> str:
+        """Return the database schemas of the layout per repository as text."""
+        rows = [("schema", "of", "name")]
+        rows += [(place.schema, place.kind, place.full_name) for place in self.places or ()]
+        widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -195,7 +211,7 @@ class TapBitbucket(CommandLine):
         return self._ahead is not None
 
     def _read_now(self, name: str, context: Mapping[str, Any] | None) -> Iterator[Page]:
-        stream: BitbucketStream = self.streams[name]
+        stream = self.index.reader_of(name, context)
         for reading in stream.incremental.begin(stream, context).readings():
             yield from reading.source()
 

@@ -15,41 +15,89 @@ from jsonschema import Draft7Validator
 
 from tap_bitbucket.client import REGISTRY, BitbucketStream
 from tap_bitbucket.demo import BitbucketServer, example_world
-from tap_bitbucket.scopes import GlobalStream, RepositoryStream, WorkspaceStream
+from tap_bitbucket.scopes import GlobalStream, ProjectStream, RepositoryStream, WorkspaceStream
 from tap_bitbucket.tap import TapBitbucket
 from tests.support import Run, api_token_config, run_here, select_all
 
-STREAMS = (
+KEYS = {
+    "workspaces": "uuid",
+    "workspace_members": "workspace_uuid user_uuid",
+    "workspace_permissions": "workspace_uuid user_uuid",
+    "workspace_repository_permissions": "repository_uuid user_uuid",
+    "workspace_hooks": "uuid",
+    "workspace_variables": "uuid",
+    "workspace_runners": "uuid",
+    "users": "uuid",
+    "current_user": "uuid",
+    "current_user_emails": "email",
+    "current_user_ssh_keys": "uuid",
+    "current_user_gpg_keys": "fingerprint",
+    "projects": "uuid",
+    "project_default_reviewers": "project_uuid user_uuid",
+    "project_user_permissions": "project_uuid user_uuid",
+    "project_group_permissions": "project_uuid group_slug",
+    "project_branching_models": "project_uuid",
+    "project_deploy_keys": "project_uuid id",
+    "snippets": "workspace id",
+    "snippet_comments": "workspace snippet_id id",
+    "snippet_commits": "workspace snippet_id hash",
+    "repositories": "uuid",
+    "branches": "repository_uuid name",
+    "tags": "repository_uuid name",
+    "commits": "repository_uuid hash",
+    "commit_statuses": "repository_uuid commit_hash key",
+    "commit_comments": "repository_uuid id",
+    "commit_diffstat": "repository_uuid commit_hash path status",
+    "commit_reports": "repository_uuid commit_hash uuid",
+    "commit_report_annotations": "repository_uuid report_uuid uuid",
+    "pull_requests": "repository_uuid id",
+    "pull_request_participants": "repository_uuid pull_request_id user_uuid",
+    "pull_request_activity": (
+        "repository_uuid pull_request_id kind occurred_on actor_uuid comment_id"
+    ),
+    "pull_request_comments": "repository_uuid pull_request_id id",
+    "pull_request_tasks": "repository_uuid pull_request_id id",
+    "pull_request_commits": "repository_uuid pull_request_id hash",
+    "pull_request_diffstat": "repository_uuid pull_request_id path status",
+    "pull_request_statuses": "repository_uuid pull_request_id commit_hash key",
+    "pipelines": "uuid",
+    "pipeline_steps": "uuid",
+    "pipeline_test_reports": "step_uuid",
+    "pipeline_test_cases": "step_uuid uuid",
+    "pipeline_variables": "uuid",
+    "pipeline_schedules": "uuid",
+    "pipeline_schedule_executions": "repository_uuid schedule_uuid execution",
+    "pipeline_known_hosts": "uuid",
+    "pipeline_caches": "uuid",
+    "pipeline_runners": "uuid",
+    "pipelines_config": "repository_uuid",
+    "environments": "uuid",
+    "deployments": "uuid",
+    "deployment_variables": "uuid",
+    "default_reviewers": "repository_uuid user_uuid",
+    "branch_restrictions": "repository_uuid id",
+    "branching_models": "repository_uuid",
+    "branching_model_settings": "repository_uuid",
+    "deploy_keys": "repository_uuid id",
+    "repository_hooks": "uuid",
+    "repository_user_permissions": "repository_uuid user_uuid",
+    "repository_group_permissions": "repository_uuid group_slug",
+    "repository_override_settings": "repository_uuid",
+    "downloads": "repository_uuid name",
+    "forks": "repository_uuid uuid",
+    "watchers": "repository_uuid user_uuid",
+    "source_files": "repository_uuid path",
+    "hook_events": "subject_type event",
+}
+"""The names that people have in their ``select:``, with the keys that their tables have."""
+
+ON = (
     "workspaces", "workspace_members", "workspace_permissions", "users", "projects",
     "repositories", "branches", "tags", "commits", "pull_requests", "pull_request_participants",
     "pull_request_activity", "pull_request_comments", "pull_request_tasks", "pipelines",
     "pipeline_steps", "environments", "deployments", "default_reviewers",
 )  # fmt: skip
-"""The names that people have in their ``select:``; they are settled."""
-
-KEYS = {
-    "workspaces": ["uuid"],
-    "workspace_members": ["workspace_uuid", "user_uuid"],
-    "workspace_permissions": ["workspace_uuid", "user_uuid"],
-    "users": ["uuid"],
-    "projects": ["uuid"],
-    "repositories": ["uuid"],
-    "branches": ["repository_uuid", "name"],
-    "tags": ["repository_uuid", "name"],
-    "commits": ["repository_uuid", "hash"],
-    "pull_requests": ["repository_uuid", "id"],
-    "pull_request_participants": ["repository_uuid", "pull_request_id", "user_uuid"],
-    "pull_request_activity": [
-        "repository_uuid", "pull_request_id", "kind", "occurred_on", "actor_uuid", "comment_id",
-    ],
-    "pull_request_comments": ["repository_uuid", "pull_request_id", "id"],
-    "pull_request_tasks": ["repository_uuid", "pull_request_id", "id"],
-    "pipelines": ["uuid"],
-    "pipeline_steps": ["uuid"],
-    "environments": ["uuid"],
-    "deployments": ["uuid"],
-    "default_reviewers": ["repository_uuid", "user_uuid"],
-}  # fmt: skip
+"""What is read without being asked for: it takes no administrator, and no request per row."""
 
 each_stream = pytest.mark.parametrize("name", sorted(REGISTRY))
 
@@ -87,12 +135,18 @@ def nested(schema: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, 
 
 def test_the_registered_streams_are_those_that_are_promised() -> None:
     """Names of streams are settled: none goes, and each module of streams is loaded."""
-    assert set(STREAMS) <= set(REGISTRY)
+    assert set(KEYS) == set(REGISTRY)
+
+
+def test_what_is_costly_or_takes_an_administrator_is_off() -> None:
+    """Streams that cost a request per row or need admin rights are read only when selected."""
+    assert {name for name in REGISTRY if REGISTRY[name].selected_by_default} == set(ON)
+    assert not any(REGISTRY[name].admin for name in ON)
 
 
 def test_the_keys_are_those_that_are_promised() -> None:
     """Keys are uuids, and scoped by the repository where Bitbucket's own name is not unique."""
-    assert {name: list(REGISTRY[name].primary_keys) for name in KEYS} == KEYS
+    assert {name: " ".join(stream.primary_keys) for name, stream in REGISTRY.items()} == KEYS
 
 
 @each_stream
@@ -138,11 +192,14 @@ def test_the_path_can_be_filled(name: str) -> None:
     known = {
         GlobalStream: {"workspace"},
         WorkspaceStream: {"workspace"},
+        ProjectStream: {"workspace", "project_key"},
         RepositoryStream: {"workspace", "repository"},
     }
     scope = next(kind for kind in known if issubclass(stream, kind))
     asked = {place for _, place, _, _ in Formatter().parse(stream.path) if place}
-    assert asked - known[scope] <= set(stream.derived), stream.path
+    parents = [getattr(stream.incremental, "parents", None), *stream.through]
+    carried = {column for one in parents if one for column in REGISTRY[one].carried}
+    assert asked - known[scope] <= {*stream.derived, *carried}, stream.path
 
 
 @each_stream
@@ -184,13 +241,15 @@ def test_the_example_world_has_rows(full_run: Run, name: str) -> None:
 def test_every_row_carries_its_context(full_run: Run, name: str) -> None:
     """Each row tells the workspace, and inside a repository the repository it was read in."""
     stream = REGISTRY[name]
-    columns = ["workspace"] if name != "users" else []
+    columns = ["workspace"] if stream.kind or name == "workspaces" else []
+    if issubclass(stream, ProjectStream):
+        columns += ["project_uuid", "project_key"]
     if issubclass(stream, RepositoryStream):
         columns += ["repository_uuid", "repository", "repository_full_name"]
     for row in full_run.rows(name):
-        for column in [*columns, *stream.primary_keys, *stream.derived]:
+        for column in [*columns, *stream.primary_keys, *stream.derived, *stream.lifted]:
             assert column in row, column
-        if len(columns) > 1:
+        if "repository_uuid" in columns:
             assert row["repository_full_name"] == f"{row['workspace']}/{row['repository']}"
             assert row["repository_uuid"].startswith("{")
 
@@ -225,13 +284,13 @@ def test_discovery_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_discovery_by_the_command(catalog: dict[str, Any]) -> None:
-    """``--discover`` without a config prints every stream, selected, with key and cursor."""
+    """``--discover`` without a config prints every stream with key, cursor and selection."""
     for entry in catalog["streams"]:
         stream: type[BitbucketStream] = REGISTRY[entry["tap_stream_id"]]
         root = next(one["metadata"] for one in entry["metadata"] if not one["breadcrumb"])
         assert entry["key_properties"] == list(stream.primary_keys)
         assert root["table-key-properties"] == list(stream.primary_keys)
-        assert root.get("selected", root["selected-by-default"]) is True
+        assert root.get("selected", root["selected-by-default"]) is stream.selected_by_default
         method = "INCREMENTAL" if stream.replication_key else "FULL_TABLE"
         assert (entry["replication_method"], entry.get("replication_key")) == (
             method,

@@ -3,14 +3,16 @@
 A strategy is a value in a stream's declaration. ``begin`` makes of it a pass over one partition.
 """
 
+from tap_bitbucket.incremental.below_commits import BelowCommits
 from tap_bitbucket.incremental.changed_parents import ChangedParents
-from tap_bitbucket.incremental.full_table import FullTable
+from tap_bitbucket.incremental.full_table import FullTable, WhenHeadMoved
 from tap_bitbucket.incremental.new_commits import NewCommits
 from tap_bitbucket.incremental.newest_first import NewestFirst
 from tap_bitbucket.incremental.passes import Pass, Strategy
 from tap_bitbucket.incremental.updated_since import UpdatedSince
 
 __all__ = [
+    "BelowCommits",
     "ChangedParents",
     "FullTable",
     "NewCommits",
@@ -18,4 +20,5 @@ __all__ = [
     "Pass",
     "Strategy",
     "UpdatedSince",
+    "WhenHeadMoved",
 ]

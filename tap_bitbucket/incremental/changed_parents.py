@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_bitbucket.directory import Parent
-from tap_bitbucket.incremental.passes import Context, Pass, Seen, Strategy, floor_of
+from tap_bitbucket.incremental.passes import Context, Pass, Row, Seen, Strategy, floor_of
 from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after
 
@@ -24,11 +24,15 @@ class ChangedParents(Strategy):
         parents: The stream of the parents. It is read also when it is not selected.
         unless_zero: A counter of the parent; zero saves the request, but only for a parent that
             is new: of one that changed, the last child may have been deleted.
+        quietly: Whether rows also change below a parent that says nothing of it. Such parents
+            (``Parent.quiet``) are read each time, of which the rows that were updated count, and
+            once more those with a row that was unfinished.
     """
 
     parents: str
     replication_key: str = "updated_on"
     unless_zero: str | None = None
+    quietly: bool = False
 
     def begin(self, stream: BitbucketStream, context: Context) -> ChangedParentsPass:
         """Return a pass over one partition."""
@@ -58,11 +62,17 @@ class ChangedParentsPass(Pass):
             if parent.unfinished:
                 self._unfinished.append(parent.key)
             if self._wants(parent):
-                yield self._reading(parent)
+                yield self.stream.reading_below(self.context, parent)
+            elif self._strategy.quietly and parent.quiet:
+                yield self.stream.reading_below(self.context, parent, self.floor)
+        for key in sorted(self._remembered - taken) if self._strategy.quietly else ():
+            yield self.stream.reading_below(self.context, self.stream.parent_of(key))
 
-    def _reading(self, parent: Parent) -> Reading:
-        listing = self.stream.listing(self.context, parent.columns)
-        return Reading(lambda: self.stream.pages(listing), parent.columns)
+    def accept(self, row: Row) -> bool:
+        """Write every row; remember the parent of one that will go on changing."""
+        if self._strategy.quietly and self.stream.unfinished(row):
+            self._unfinished.append(self.stream.parent_key(row))
+        return True
 
     def _wants(self, parent: Parent) -> bool:
         if parent.key in self._remembered:

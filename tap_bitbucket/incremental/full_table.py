@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
 from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State
@@ -19,10 +20,12 @@ class FullTable(Strategy):
     """Read the whole list.
 
     Attributes:
+        parents: The stream of the parents, if there is one list below each.
         unless_unchanged: Skip it while the repository's ``updated_on`` stands still, which a push
             moves within seconds. Such a table is read whole every ``reconcile_every`` days.
     """
 
+    parents: str | None = None
     unless_unchanged: bool = False
 
     @property
@@ -37,7 +40,26 @@ class FullTable(Strategy):
 
     def begin(self, stream: BitbucketStream, context: Context) -> Pass:
         """Return a pass over one partition."""
-        return GatedPass(stream, context) if self.unless_unchanged else FullPass(stream, context)
+        if self.unless_unchanged:
+            return GatedPass(stream, context)
+        if self.parents is not None:
+            return BelowAll(self, stream, context)
+        return FullPass(stream, context)
+
+
+@dataclass(frozen=True)
+class WhenHeadMoved(FullTable):
+    """Read the whole list of a repository, which is that of one commit, when the head moved.
+
+    The repository's ``updated_on`` tells that something was pushed, one request tells whether it
+    was to the main branch.
+    """
+
+    unless_unchanged: bool = True
+
+    def begin(self, stream: BitbucketStream, context: Context) -> Pass:
+        """Return a pass over one partition."""
+        return HeadPass(stream, context)
 
 
 class FullPass(Pass):
@@ -46,6 +68,19 @@ class FullPass(Pass):
     def readings(self) -> Iterator[Reading]:
         """Yield the list."""
         yield from self.stream.readings(self.context)
+
+
+class BelowAll(Pass):
+    """Everything below every parent, every time."""
+
+    def __init__(self, strategy: FullTable, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(stream, context)
+        self._feed = stream.directory.feed(strategy.parents or "", context)
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield a list per parent."""
+        for parent in self._feed:
+            yield self.stream.reading_below(self.context, parent)
 
 
 class GatedPass(Pass):
@@ -71,3 +106,27 @@ class GatedPass(Pass):
     def bookmark(self) -> State:
         """Remember which state of the repository was read."""
         return {"repository_updated_on": self._updated_on}
+
+
+class HeadPass(GatedPass):
+    """Everything, if the head of the main branch moved."""
+
+    def __init__(self, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(stream, context)
+        self._head: str | None = self.before.get("head")
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the list, or nothing."""
+        if self.due and not self.stream.repository(self.context).empty:
+            yield Reading(self._read)
+
+    def _read(self) -> Iterator[Page]:
+        head = self.stream.head(self.context)
+        if head is not None and (head != self._head or self.stream.reconciling):
+            yield from self.stream.tree(self.context, head)
+        self._head = head
+
+    def bookmark(self) -> State:
+        """Remember which commit was read."""
+        state = super().bookmark()
+        return {**state, "head": self._head} if self._head else state

@@ -66,7 +66,7 @@ class NewestFirstPass(Pass):
         self._unfinished: list[str] = []
         self._newest: str | None = self.before.get("replication_key_value")
         self._held: list[Row] = []
-        self._feed = stream.directory.filling(stream.name, context)
+        self._feed = stream.directory.filling(stream.entity, context)
         self._listed: set[str] = set()
         self._taken: set[str] = set()
         self._latest: str | None = None

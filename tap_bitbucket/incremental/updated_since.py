@@ -85,7 +85,7 @@ class UpdatedSincePass(Pass):
         again = stream.lookback > 0 or self._everything
         self._seen = Seen(self.before.get("seen", {}), again=again)
         self._held: list[Row] = []
-        self.feed = stream.directory.filling(stream.name, context)
+        self.feed = stream.directory.filling(stream.entity, context)
         self._silent = 0
 
     def readings(self) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ row carries the context it was read in. Three words in a file are ours, not JSON
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -49,7 +49,8 @@ def _read(name: str) -> JSON:
     return document
 
 
-def stream_schema(name: str, keys: Sequence[str], contexts: Sequence[str]) -> StreamSchema:
+@cache
+def stream_schema(name: str, keys: tuple[str, ...], contexts: tuple[str, ...]) -> StreamSchema:
     """Build the schema of one stream.
 
     Args:

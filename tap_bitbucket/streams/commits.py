@@ -29,10 +29,10 @@ class Commits(RepositoryStream):
 
         If both tables are read in this run anyway, they tell; else one list holds both.
         """
-        tables: list[Refs] = [self._tap.streams["branches"], self._tap.streams["tags"]]
+        tables: list[Refs] = [self.related(name) for name in ("branches", "tags")]
         if self._tap.reading_ahead and all(table.reads(context) for table in tables):
             for table in tables:
-                yield from self.directory.feed(table.name, context)
+                yield from self.directory.feed(table.entity, context)
             return
         for page in self.pages(self._refs(context)):
             yield from hashes(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tap_bitbucket.incremental import FullTable, NewestFirst
 from tap_bitbucket.incremental.passes import Context, Row
+from tap_bitbucket.relations import GONE
 from tap_bitbucket.scopes import PipelinesServiceStream
 
 
@@ -14,6 +15,7 @@ class Environments(PipelinesServiceStream):
     path = "/repositories/{workspace}/{repository}/environments/"
     primary_keys = ("uuid",)
     incremental = FullTable()
+    carried = {"environment_uuid": "uuid"}
 
 
 class Deployments(PipelinesServiceStream):
@@ -38,3 +40,19 @@ class Deployments(PipelinesServiceStream):
     def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Add the end as a column of its own."""
         return {**row, "completed_on": self.cursor_of(row)}
+
+
+class DeploymentVariables(PipelinesServiceStream):
+    """The variables of an environment, without their values."""
+
+    name = "deployment_variables"
+    path = (
+        "/repositories/{workspace}/{repository}/deployments_config/environments/{environment_uuid}"
+        "/variables"
+    )
+    primary_keys = ("uuid",)
+    incremental = FullTable(parents="environments")
+    derived = ("environment_uuid",)
+    nothing_if = GONE
+    admin = True
+    selected_by_default = False

@@ -67,3 +67,4 @@ class PipelineSteps(PipelinesServiceStream):
     paging = Paging.NONE
     pagelen = 0
     derived = ("pipeline_uuid", "pipeline_created_on")
+    carried = {"step_uuid": "uuid"}

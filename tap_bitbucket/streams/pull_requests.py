@@ -26,6 +26,16 @@ class _PullRequest(msgspec.Struct):
     updated_on: str = ""
     comment_count: int | None = None
     task_count: int | None = None
+    state: str | None = None
+    links: msgspec.Raw = msgspec.Raw()
+
+
+def _diffstat_of(links: msgspec.Raw) -> str | None:
+    """Return where a pull request says that its diffstat is."""
+    named = msgspec.json.decode(links) if bytes(links) else None
+    link = named.get("diffstat") if isinstance(named, dict) else None
+    href = link.get("href") if isinstance(link, dict) else None
+    return href if isinstance(href, str) else None
 
 
 class PullRequests(RepositoryStream):
@@ -46,7 +56,16 @@ class PullRequests(RepositoryStream):
     def needed_paths(self) -> list[tuple[str, ...]]:
         """Return what the tap looks at, and what the stream of participants takes from here."""
         participants = [("participants",)] if self.companions else []
-        return [*super().needed_paths(), *participants]
+        return [*super().needed_paths(), *participants, *self._links_below]
+
+    @property
+    def _links_below(self) -> list[tuple[str, ...]]:
+        """Return the link that saves the stream of diffstats a redirect each."""
+        return [("links", "diffstat", "href")] if self._diffstat_is_read else []
+
+    @property
+    def _diffstat_is_read(self) -> bool:
+        return bool(self.related("pull_request_diffstat").selected)
 
     def narrow(self, listing: Listing, condition: str | None) -> None:
         """Ask for all states: without a word Bitbucket lists the open ones only."""
@@ -60,14 +79,20 @@ class PullRequests(RepositoryStream):
 
     def note_parents(self, feed: Feed[Parent], page: Page) -> None:
         """Tell the streams below which pull requests there are."""
+        linked = self._diffstat_is_read
         for _, row in raw_rows(page, _PullRequest):
             counts = {"comment_count": row.comment_count, "task_count": row.task_count}
             feed.add(
                 Parent(
                     key=str(row.id),
-                    columns={"pull_request_id": row.id},
+                    columns={
+                        "pull_request_id": row.id,
+                        "pull_request_updated_on": row.updated_on or None,
+                    },
                     created=row.created_on,
                     changed=row.updated_on,
+                    quiet=row.state == "OPEN",
+                    link=_diffstat_of(row.links) if linked else None,
                     counts={name: count for name, count in counts.items() if count is not None},
                 )
             )
@@ -75,7 +100,7 @@ class PullRequests(RepositoryStream):
     @property
     def companions(self) -> list[Any]:
         """Return the participants, who need no request of their own."""
-        stream = self._tap.streams["pull_request_participants"]
+        stream = self.related("pull_request_participants")
         return [stream] if stream.selected else []
 
     def select(self, partition: Partition, context: Context) -> Iterator[Row]:
@@ -123,7 +148,7 @@ class PullRequestParticipants(PullRequestStream):
         """Yield nothing in a sync, where ``PullRequests`` writes the rows in passing."""
         if context is None or self._tap.reading_ahead:
             return
-        parents: PullRequests = self._tap.streams["pull_requests"]
+        parents: PullRequests = self.related("pull_requests")
         for row in parents.rows(self._tap.open(parents, context), context):
             yield from self.unroll(row, context)
 

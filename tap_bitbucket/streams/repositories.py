@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,12 +17,10 @@ from tap_bitbucket.incremental import FullTable, UpdatedSince
 from tap_bitbucket.incremental.full_table import GatedPass
 from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
 from tap_bitbucket.plan import Reading
-from tap_bitbucket.schemas import ITEMS, walk
+from tap_bitbucket.rows import CLONE, without_user_info
 from tap_bitbucket.scopes import RepositoryStream, WorkspaceStream
 from tap_bitbucket.settings import shard_of
 from tap_bitbucket.streams.workspaces import unknown_workspace
-
-_USER_INFO = re.compile(r"^(https?://)[^/@]*@")
 
 
 class _Project(msgspec.Struct):
@@ -37,6 +34,13 @@ class _Repository(msgspec.Struct):
     updated_on: str | None = None
     mainbranch: Any = None
     project: _Project | None = None
+
+
+def _name_of(branch: Any) -> str | None:
+    """Return the name of a main branch, which is null before the first push."""
+    if isinstance(branch, dict):
+        return str(branch.get("name") or "")
+    return None if branch is None else str(branch)
 
 
 class Repositories(WorkspaceStream):
@@ -55,7 +59,9 @@ class Repositories(WorkspaceStream):
     @property
     def partitions(self) -> list[dict[str, Any]]:
         """Return the workspaces; every shard reads the list and takes its share."""
-        return [{"workspace": slug} for slug in self._tap.all_workspaces()]
+        if self.place is not None:
+            return [self.place.context]
+        return [{"workspace": slug} for slug in self._tap.partitions.workspaces()]
 
     def floors_below(self, context: Context) -> list[str | None]:  # noqa: ARG002
         """Return the beginning as soon as anything needs to know the repositories."""
@@ -95,7 +101,7 @@ class Repositories(WorkspaceStream):
                     full_name=row.full_name,
                     workspace=workspace,
                     updated_on=row.updated_on,
-                    empty=row.mainbranch is None,
+                    mainbranch=_name_of(row.mainbranch),
                 )
                 self.directory.repositories[row.uuid] = repository
                 feed.add(repository)
@@ -120,10 +126,7 @@ class Repositories(WorkspaceStream):
         project = row.get("project") or {}
         if not self._wanted(str(row.get("full_name")), str(row.get("uuid")), project.get("key")):
             return None
-        for whose in ((), ("parent",)):
-            for holder, key in walk(row, (*whose, "links", "clone", ITEMS, "href")):
-                holder[key] = _USER_INFO.sub(r"\1", str(holder[key]))
-        return row
+        return without_user_info(row, CLONE, ("parent", *CLONE))
 
 
 def stable_hash(uuid: str) -> int:
@@ -157,7 +160,7 @@ class Refs(RepositoryStream):
 
     def readings(self, context: Context) -> Iterable[Reading]:
         """Return the list, telling the directory the hashes."""
-        feed: Feed[str] = self.directory.filling(self.name, context)
+        feed: Feed[str] = self.directory.filling(self.entity, context)
 
         def note(page: Page | None) -> None:
             for head in hashes(page) if page else ():

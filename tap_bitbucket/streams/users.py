@@ -33,7 +33,7 @@ class Users(GlobalStream):
 
     def readings(self, context: Context) -> Iterable[Reading]:  # noqa: ARG002
         """Yield what the lists of members told."""
-        for slug in self._tap.workspaces():
+        for slug in self._tap.partitions.own_workspaces():
             yield self._of(self.directory.feed("workspace_members", {"workspace": slug}))
 
     def _of(self, feed: Feed[msgspec.Raw]) -> Reading:

@@ -46,7 +46,16 @@ class Workspaces(GlobalStream):
 
     def readings(self, context: Context) -> Iterable[Reading]:
         """Yield a reading per workspace, telling the directory their slugs."""
-        feed: Feed[Workspace] = self.directory.filling(self.name, context)
+        feed: Feed[Workspace] = self.directory.filling(self.entity, context)
+        yield from self.telling(feed)
+        if self.selected:
+            resolved = {name for name in self._configured() or () if name.startswith("{")}
+            for workspace in feed:
+                if workspace.uuid not in resolved:
+                    yield self._one(workspace.slug)
+
+    def telling(self, feed: Feed[Workspace]) -> Iterator[Reading]:
+        """Yield the readings that tell which workspaces there are, and end the feed."""
         named = self._configured()
         if named is None:
             yield Reading(lambda: self._discover(feed))
@@ -59,10 +68,6 @@ class Workspaces(GlobalStream):
                 yield Reading(lambda: self._resolve(unresolved, feed))
             else:
                 feed.finish()
-        if self.selected:
-            for workspace in feed:
-                if named is None or workspace.slug in named:
-                    yield self._one(workspace.slug)
 
     def _configured(self) -> list[str] | None:
         """Return what the settings name; patterns of repositories name workspaces, too."""
@@ -120,7 +125,7 @@ class Workspaces(GlobalStream):
             for uuid in uuids:
                 for page in self._entity(uuid):
                     for _, row in raw_rows(page, _Slug):
-                        feed.add(Workspace(row.slug))
+                        feed.add(Workspace(row.slug, uuid))
                     yield page
         except BaseException as error:
             feed.finish(error)
@@ -170,14 +175,14 @@ class WorkspaceMembers(_People):
 
     def needed_paths(self) -> list[tuple[str, ...]]:
         """Return what the tap looks at, and what the stream of accounts takes from here."""
-        users: BitbucketStream = self._tap.streams["users"]
+        users: BitbucketStream = self.related("users")
         names = users.schema["properties"] if users.selected else ()
         wanted = [("user", name) for name in names if (name,) not in users.cuts]
         return [*super().needed_paths(), *wanted]
 
     def readings(self, context: Context) -> Iterable[Reading]:
         """Yield the list, telling the directory the accounts."""
-        feed: Feed[msgspec.Raw] = self.directory.filling(self.name, context)
+        feed: Feed[msgspec.Raw] = self.directory.filling(self.entity, context)
 
         def note(page: Page | None) -> None:
             for _, row in raw_rows(page, _Member) if page else ():

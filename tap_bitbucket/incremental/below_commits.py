@@ -1,0 +1,172 @@
+"""BelowCommits: one list per commit that is new, and for a while after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tap_bitbucket.directory import Feed, Parent
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.incremental.commit_walk import between, since, telling
+from tap_bitbucket.incremental.new_commits import shared_walk
+from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy, floor_of
+from tap_bitbucket.plan import Reading
+from tap_bitbucket.state import State, at_or_after, earlier
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class BelowCommits(Strategy):
+    """Read the lists below the commits that are new since this stream's own bookmark.
+
+    What is said about a commit (a build, a report, a comment) comes after it and moves nothing in
+    it. So the commits that were new within the last day, or within ``lookback`` if that is more,
+    are read again, of which the rows that were updated count; and so are those with a row that
+    was unfinished. When a commit was new is known from heads, not from its date: the bookmark
+    keeps the heads of about a day ago, too.
+
+    Attributes:
+        replication_key: A date in the rows, for the catalog; the bookmark is the commits'.
+        window: Seconds for which a commit is read again after it was new; None for what never
+            changes.
+    """
+
+    replication_key: str = "updated_on"
+    window: float | None = DAY
+
+    def begin(self, stream: BitbucketStream, context: Context) -> BelowCommitsPass:
+        """Return a pass over one partition."""
+        return BelowCommitsPass(self, stream, context)
+
+
+class BelowCommitsPass(Pass):
+    """See ``BelowCommits``.
+
+    State beside that of ``NewCommits``: ``window_heads`` as of ``window_from``, which is longer
+    ago than the window; and ``later_heads`` as of ``later_from``, which take their place in time.
+    """
+
+    def __init__(self, strategy: BelowCommits, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(stream, context)
+        self._strategy = strategy
+        self._commits: BitbucketStream = stream.related("commits")
+        self._walk, self._to_read = shared_walk(self._commits, context, self.before)
+        self.floor = floor_of(stream, self.before)
+        self._window = max(strategy.window or 0.0, stream.lookback)
+        self._edge = earlier(stream.now, self._window)
+        self._as_of: str | None = self.before.get("replication_key_value")
+        self._unfinished: set[str] = set()
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield a list per commit, and before them those that tell the commits."""
+        taken: set[str] = set()
+        for step in self._new():
+            if isinstance(step, Reading):
+                yield step
+            elif step.key not in taken and self._wanted(step):
+                taken.add(step.key)
+                yield self.stream.reading_below(self.context, step)
+        self._as_of = self._walk.feed.as_of or self._as_of
+        if self._walk.first or self._strategy.window is None:
+            return
+        for key in self.before.get("unfinished", []):
+            taken.add(key)
+            yield self.stream.reading_below(self.context, self.stream.parent_of(key))
+        for step in self._recent():
+            if isinstance(step, Reading):
+                yield step
+            elif step.key not in taken:
+                taken.add(step.key)
+                yield self.stream.reading_below(self.context, step, self.floor)
+
+    def _wanted(self, commit: Parent) -> bool:
+        return not self._walk.first or at_or_after(commit.created, self.stream.start_date)
+
+    def _new(self) -> Iterator[Reading | Parent]:
+        """Yield the walk, unless another stream takes it, and then its commits."""
+        if not self._walk.due:
+            return
+        if self._to_read and self.stream.directory.read_ahead:
+            yield Reading(lambda: _silently(self._walk.read()), feed=self._walk.feed)
+        yield from self._walk.feed
+
+    def _recent(self) -> Iterator[Reading | Parent]:
+        """Yield the commits that the last run knew and that were new within the window."""
+        commits, context = self._commits, self.context
+        tips: Sequence[str] = self.before["heads"]
+        edge: Sequence[str] = self.before.get("window_heads") or self.before.get("later_heads", [])
+        if set(tips) != set(edge):
+            yield from self._told([tips, edge], lambda: between(commits, context, tips, edge))
+        pushed = at_or_after(self.stream.repository(context).updated_on, self._edge)
+        if pushed and at_or_after(self.before.get("window_from", self._edge), self._edge):
+            # The heads of so long ago are not known; the commits' own dates have to do.
+            for step in self._told(self._window, lambda: since(commits, context, self._edge)):
+                if isinstance(step, Reading) or at_or_after(step.created, self._edge):
+                    yield step
+
+    def _told(self, what: object, ask: Callable[[], Iterator[Page]]) -> Iterator[Reading | Parent]:
+        """Yield a reading that tells commits, unless another stream had it, and then these."""
+        ahead = self.stream.directory.read_ahead
+        made: list[Feed[Parent]] = []
+
+        def make() -> Feed[Parent]:
+            feed: Feed[Parent] = Feed(None if ahead else lambda: telling(feed, ask()))
+            made.append(feed)
+            return feed
+
+        place = {**(self.context or {}), "what": msgspec.json.encode(what).decode()}
+        feed = self.stream.directory.once("recent commits", place, make) if ahead else make()
+        if ahead and made:
+            yield Reading(lambda: _silently(telling(feed, ask())), feed=feed)
+        yield from feed
+        if not self._walk.due:
+            self._as_of = feed.as_of or self._as_of
+
+    def accept(self, row: Row) -> bool:
+        """Write every row; remember the commit of one that will go on changing."""
+        if self.stream.unfinished(row):
+            self._unfinished.add(self.stream.parent_key(row))
+        return True
+
+    def bookmark(self) -> State | None:
+        """Return the heads of now, and those of about a window ago."""
+        kept = ("heads", "known", "repository_updated_on")
+        state = {name: self.before[name] for name in kept if name in self.before}
+        if self._walk.due:
+            state = self._walk.state()
+        if "heads" not in state:
+            return None
+        if self._as_of is not None:
+            state["replication_key"] = self._strategy.replication_key
+            state["replication_key_value"] = self._as_of
+        if self._unfinished:
+            state["unfinished"] = sorted(self._unfinished)
+        if self._strategy.window is None:
+            return state
+        return {**state, **self._generations(state["heads"])}
+
+    def _generations(self, heads: Sequence[str]) -> State:
+        """Return the heads of two moments: a window ago or longer, and since then."""
+        names = ("window_heads", "window_from", "later_heads", "later_from")
+        known = {name: self.before[name] for name in names if name in self.before}
+        now = {"later_heads": heads, "later_from": self.stream.now}
+        if "later_from" not in known:
+            return now
+        if at_or_after(known["later_from"], self._edge):
+            return known
+        aged = {"window_heads": known["later_heads"], "window_from": known["later_from"]}
+        return {**aged, **now}
+
+
+def _silently(pages: Iterator[Page]) -> Iterator[Page]:
+    """Read for those who are told, not for rows."""
+    for _ in pages:
+        pass
+    yield from ()

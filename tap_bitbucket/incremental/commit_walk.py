@@ -1,0 +1,190 @@
+"""The walk over the commits that the heads of now reach and the heads of the last run did not.
+
+A commit's date is what its author's clock said, so no date finds what was pushed today. The heads
+do: ``POST commits`` with the present ones included and the former ones excluded. Of the heads, a
+bookmark keeps in full those that no other commit has as a parent (enough to exclude all that is
+known) and of the rest twelve characters (to know them again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tap_bitbucket.directory import Feed, Parent
+from tap_bitbucket.http.errors import unknown_hashes
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.request import Request
+from tap_bitbucket.http.session import NotFound
+from tap_bitbucket.incremental.passes import OVERLAP, Context, fill, raw_rows
+from tap_bitbucket.state import State, at_or_after, earlier, iso
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+
+_CHUNK = 100
+"""Hashes in one request. Bitbucket documents no limit; others send this many."""
+
+_MANY = 500
+"""Known heads that are excluded beside the tips, which alone suffice as long as they exist."""
+
+_SHORT = 12
+"""Characters that are enough to know a commit again."""
+
+_PAST = 3
+"""Pages older than a date in a row that are past it: one may be a branch of long ago."""
+
+
+class _Ref(msgspec.Struct):
+    hash: str
+
+
+class Commit(msgspec.Struct):
+    """What a walk looks at."""
+
+    hash: str
+    date: str = ""
+    parents: list[_Ref] | None = None
+
+
+class CommitWalk:
+    """The commits of a repository that are new since a state; read once, told to many.
+
+    Args:
+        commits: The stream of commits, which knows how to ask for them.
+        context: The repository.
+        before: The state: ``heads``, ``known`` and ``repository_updated_on`` of the last walk.
+
+    Attributes:
+        feed: Every commit of the walk, as a parent.
+        first: Whether there was no walk before; ``start_date`` then bounds this one.
+        due: Whether anything can have changed.
+    """
+
+    def __init__(self, commits: BitbucketStream, context: Context, before: State) -> None:
+        repository = commits.repository(context)
+        self._commits = commits
+        self._context = context
+        self._updated_on = repository.updated_on
+        self.tips = set(before.get("heads", []))
+        self._known = set(before.get("known", []))
+        self.first = "heads" not in before
+        self._heads: dict[str, None] = {}
+        self._parents: set[str] = set()
+        changed = self.first or before.get("repository_updated_on") != self._updated_on
+        self.due = changed and not repository.empty
+        self.feed: Feed[Parent] = Feed(None if commits.directory.read_ahead else self.read)
+
+    def read(self) -> Iterator[Page]:
+        """Yield the pages of the walk, telling the feed."""
+
+        def note_parents(commit: Commit) -> None:
+            for parent in commit.parents or ():
+                if parent.hash in self._heads:
+                    self._parents.add(parent.hash)
+
+        return telling(self.feed, self._read(), note_parents)
+
+    def _read(self) -> Iterator[Page]:
+        # Heads first: what is pushed while the commits are read is found by the next run.
+        self._heads = dict.fromkeys(self._commits.heads(self._context))
+        if self.first:
+            yield from since(self._commits, self._context, self._commits.start_date)
+            return
+        new = [
+            head
+            for head in self._heads
+            if head not in self.tips and head[:_SHORT] not in self._known
+        ]
+        # Also those heads of now that were known: should a rewritten tip be forgotten, they
+        # still bound what is read.
+        known = [head for head in self._heads if head[:_SHORT] in self._known][:_MANY]
+        yield from between(self._commits, self._context, new, self.tips.union(known))
+
+    def state(self) -> State:
+        """Return the heads of now, once the walk is done."""
+        tips = [head for head in self._heads if head not in self._parents]
+        tips = [head for head in tips if head[:_SHORT] not in self._known or head in self.tips]
+        tips = tips or list(self._heads)
+        rest = sorted(head[:_SHORT] for head in self._heads if head not in tips)
+        state: State = {"heads": sorted(tips), "repository_updated_on": self._updated_on}
+        return {**state, "known": rest} if rest else state
+
+
+def telling(
+    feed: Feed[Parent], source: Iterator[Page], note: Callable[[Commit], None] = lambda _: None
+) -> Iterator[Page]:
+    """Pass pages of commits on, telling a feed of each commit, as of before the first page."""
+
+    def tell(page: Page | None) -> None:
+        if page is None:
+            return
+        if feed.as_of is None:
+            feed.as_of = earlier(iso(datetime.fromtimestamp(page.as_of, timezone.utc)), OVERLAP)
+        for _, commit in raw_rows(page, Commit):
+            note(commit)
+            columns = {"commit_hash": commit.hash, "commit_date": commit.date or None}
+            feed.add(Parent(commit.hash, columns, created=commit.date, changed=commit.date))
+
+    return fill(feed, source, tell)
+
+
+def since(commits: BitbucketStream, context: Context, floor: str | None) -> Iterator[Page]:
+    """Yield the pages of all commits, down to a date and a little further."""
+    old_pages = 0
+    for page in commits.pages(commits.listing(context)):
+        yield page
+        # The list is topological, newest first.
+        old = not any(at_or_after(row.get("date"), floor) for row in page.rows())
+        old_pages = old_pages + 1 if old else 0
+        if old_pages >= _PAST:
+            return
+
+
+def between(
+    commits: BitbucketStream, context: Context, included: Sequence[str], excluded: Iterable[str]
+) -> Iterator[Page]:
+    """Yield the pages of what ``included`` reach and ``excluded`` do not."""
+    known = sorted(excluded)
+    for start in range(0, len(included), _CHUNK):
+        chunk = included[start : start + _CHUNK]
+        yield from _chunk(commits, context, chunk, known)
+        known = [*known, *chunk]
+
+
+def _chunk(
+    commits: BitbucketStream, context: Context, included: Sequence[str], excluded: Sequence[str]
+) -> Iterator[Page]:
+    """Read without hashes that are gone.
+
+    After a force-push Bitbucket may have forgotten commits; it then answers 404 and names them in
+    ``error.data.shas``.
+    """
+    listing = commits.listing(context)
+    include, exclude = list(included), list(excluded)
+    while include:
+        form = (*(("include", sha) for sha in include), *(("exclude", sha) for sha in exclude))
+        request: Request = replace(listing.request, form=form)
+        try:
+            yield from commits.pages(Listing(request, simpler=listing.simpler))
+        except NotFound as error:
+            gone = unknown_hashes(error.body)
+            kept = [sha for sha in exclude if not _named(sha, gone)]
+            left = [sha for sha in include if not _named(sha, gone)]
+            if (len(kept), len(left)) == (len(exclude), len(include)):
+                if not exclude:
+                    raise
+                # It does not say which: all of them then, which reads more but misses nothing.
+                kept = []
+            include, exclude = left, kept
+        else:
+            return
+
+
+def _named(sha: str, gone: Sequence[str]) -> bool:
+    return any(sha.startswith(name) or name.startswith(sha) for name in gone)

@@ -1,0 +1,60 @@
+"""Which workspaces, projects and repositories a run reads."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tap_bitbucket.directory import Project, Repository
+from tap_bitbucket.http.errors import SkipPartition
+from tap_bitbucket.settings import shard_of
+
+if TYPE_CHECKING:
+    from tap_bitbucket.tap import TapBitbucket
+
+
+class Partitions:
+    """What the lists of workspaces, projects and repositories tell, by the order of the lists."""
+
+    def __init__(self, tap: TapBitbucket) -> None:
+        self._tap = tap
+
+    def own_workspaces(self) -> list[str]:
+        """Return the slugs of the workspaces whose own streams this run reads."""
+        shard = shard_of(self._tap.config)
+        if shard is not None and shard[0] != 0:
+            return []
+        return self.workspaces()
+
+    def workspaces(self) -> list[str]:
+        """Return the slugs of the workspaces whose repositories this run reads."""
+        if self._tap.places is not None:
+            return [place.key for place in self._tap.places if place.kind == "workspace"]
+        return [workspace.slug for workspace in self._tap.directory.feed("workspaces")]
+
+    @cached_property
+    def repositories(self) -> list[Repository]:
+        """Return the repositories of this run."""
+        found: dict[str, Repository] = {}
+        for workspace in self.workspaces():
+            feed = self._tap.directory.feed("repositories", {"workspace": workspace})
+            try:
+                for repository in feed:
+                    found[repository.uuid] = repository
+            except SkipPartition:
+                # Reported where the list is read; what is missing must not look deleted.
+                self._tap.reconciliation.unknown.add("repositories")
+        return list(found.values())
+
+    @cached_property
+    def projects(self) -> list[Project]:
+        """Return the projects of this run."""
+        found: dict[str, Project] = {}
+        for workspace in self.own_workspaces():
+            try:
+                for uuid, key in self._tap.directory.feed("projects", {"workspace": workspace}):
+                    found[uuid] = Project(uuid, key, workspace)
+            except SkipPartition:
+                self._tap.reconciliation.unknown.add("projects")
+        self._tap.directory.projects.update(found)
+        return list(found.values())

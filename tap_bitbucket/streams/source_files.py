@@ -1,0 +1,92 @@
+"""The files of a repository, at the head of its main branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+
+from tap_bitbucket.http.errors import TOO_LONG, SkipPartition
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.request import Request, path
+from tap_bitbucket.incremental import WhenHeadMoved
+from tap_bitbucket.incremental.passes import Context, raw_rows
+from tap_bitbucket.scopes import RepositoryStream
+
+_BRANCHES = "/repositories/{workspace}/{repository}/refs/branches"
+
+
+class _Target(msgspec.Struct):
+    hash: str
+
+
+class _Branch(msgspec.Struct):
+    name: str
+    target: _Target
+
+
+class _Entry(msgspec.Struct):
+    path: str
+    type: str = ""
+
+
+class SourceFiles(RepositoryStream):
+    """Files and folders, down to ``source_max_depth``.
+
+    Bitbucket may take too long over many levels at once (HTTP 555); it is then asked folder by
+    folder.
+    """
+
+    name = "source_files"
+    path = "/repositories/{workspace}/{repository}/src/{commit_hash}/"
+    primary_keys = ("repository_uuid", "path")
+    incremental = WhenHeadMoved()
+    derived = ("commit_hash",)
+    selected_by_default = False
+
+    def head(self, context: Context) -> str | None:
+        """Return the commit at the head of the main branch; None if there is no such branch."""
+        name = self.repository(context).mainbranch or ""
+        text = name.replace("\\", "\\\\").replace('"', '\\"')
+        request = Request(
+            path(_BRANCHES, **self.path_names(context)),
+            (("pagelen", "100"), ("q", f'name="{text}"')),
+        )
+        # A server that does not filter lists all of them.
+        for page in self.pages(Listing(request, simpler=(("q", None),))):
+            for _, branch in raw_rows(page, _Branch):
+                if branch.name == name:
+                    return str(branch.target.hash)
+        return None
+
+    def tree(self, context: Context, head: str) -> Iterator[Page]:
+        """Yield the files at a commit."""
+        folders = [("", int(self.config["source_max_depth"]))]
+        while folders:
+            folder, depth = folders.pop(0)
+            try:
+                for page in self._folder(context, head, folder, depth):
+                    page.columns = {"commit_hash": head}
+                    yield page
+            except SkipPartition as error:
+                if error.status != TOO_LONG or depth == 1:
+                    raise
+            else:
+                continue
+            for page in self._folder(context, head, folder, 1):
+                page.columns = {"commit_hash": head}
+                yield page
+                folders += [
+                    (entry.path, depth - 1)
+                    for _, entry in raw_rows(page, _Entry)
+                    if entry.type == "commit_directory"
+                ]
+
+    def _folder(self, context: Context, head: str, folder: str, depth: int) -> Iterator[Page]:
+        listing = self.listing(context, {"commit_hash": head})
+        below = path("{folder}", folder=folder).replace("%2F", "/")
+        request = listing.request.with_params({"max_depth": str(depth)})
+        listing.request = replace(request, path=request.path + (f"{below}/" if folder else ""))
+        return self.pages(listing)

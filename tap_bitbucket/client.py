@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_bitbucket.directory import Repository
+from tap_bitbucket.fit import Fit
 from tap_bitbucket.http.errors import Fatal, MissingScope, SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
 from tap_bitbucket.plan import Partition
 from tap_bitbucket.relations import RelatedStream
-from tap_bitbucket.rows import Fit, Row, drop_secrets, lift, to_microseconds, with_context
+from tap_bitbucket.rows import Row, drop_secrets, lift, to_microseconds, with_context
 from tap_bitbucket.selection import cut
 from tap_bitbucket.state import State, at_or_after
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type[BitbucketStream]] = {}
 """Every stream by name, in the order of definition, which is the order of reading."""
+
+
+def _updated(row: Row) -> str:
+    """Return when a row was updated; what does not say so counts as updated just now."""
+    return row.get("updated_on") or "9999-12-31"
 
 
 class BitbucketStream(RelatedStream):
@@ -52,7 +58,7 @@ class BitbucketStream(RelatedStream):
         super().__init__(tap, place)
         self.complete = True
         self.written = 0
-        self._fit = Fit(self.name, self._described.published)
+        self._fit = Fit(self.name, self._described.published, self.made_columns)
 
     # -- what a strategy asks ---------------------------------------------------------------------
 
@@ -108,7 +114,7 @@ class BitbucketStream(RelatedStream):
         """Return the streams that take their parents from this one and are read."""
         return [
             stream
-            for stream in self._tap.index.needing(self)
+            for stream in self._tap.index.needing(self.name)
             if stream.selected or stream.has_selected_descendents
         ]
 
@@ -182,6 +188,7 @@ class BitbucketStream(RelatedStream):
         partition = self._tap.open(self, context)
         try:
             yield from self.select(partition, context)
+            self.check_absences(context)
         except SkipPartition as error:
             partition.abandon()
             self.complete = False
@@ -212,13 +219,17 @@ class BitbucketStream(RelatedStream):
             for page in partition.pages(reading):
                 if not self.selected and not self.companions:
                     continue
-                for raw in page.rows():
-                    updated = raw.get("updated_on")
-                    if reading.since and updated and not at_or_after(updated, reading.since):
+                made = {**whole, **page.columns}
+                for raw in page.values:
+                    sent = self._fit.row(raw)
+                    if sent is None:
                         continue
-                    lifted = lift(with_context(raw, {**whole, **page.columns}), self.lifted)
-                    row = self.derive(lifted, context)
-                    if row is not None:
+                    row = self.derive(lift(with_context(sent, made), self.lifted), context)
+                    if row is None:
+                        continue
+                    if reading.since and not at_or_after(_updated(row), reading.since):
+                        partition.work.known(row)
+                    else:
                         yield self.finished(row)
 
     def finished(self, row: Row) -> Row:
@@ -226,7 +237,7 @@ class BitbucketStream(RelatedStream):
         drop_secrets(row, self._described.secret)
         if not self.takes_fields:
             to_microseconds(row, self._described.timestamps)
-        self._fit(row)
+        self._fit.require_keys(row)
         return row
 
     @property

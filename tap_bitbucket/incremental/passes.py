@@ -72,6 +72,9 @@ class Pass:
         """Whether to write a row now."""
         return True
 
+    def known(self, row: Row) -> None:
+        """Look at a row that is not written, since it did not change."""
+
     def leftovers(self) -> Iterable[Row]:
         """Return rows that only the end of the list decided about."""
         return ()
@@ -86,10 +89,27 @@ def raw_rows(page: Page, shape: type[Any]) -> Iterator[tuple[msgspec.Raw, Any]]:
     for raw in page.values:
         try:
             row = msgspec.json.decode(raw, type=shape)
-        except msgspec.ValidationError as error:
-            logger.warning("A row tells nothing about what lies below it: %s.", error)
-            continue
+        except msgspec.ValidationError:
+            try:
+                row = _without_odd_values(raw, shape)
+            except msgspec.ValidationError as error:
+                logger.warning("A row tells nothing about what lies below it: %s.", error)
+                continue
         yield raw, row
+
+
+def _without_odd_values(raw: msgspec.Raw, shape: type[Any]) -> Any:
+    """Decode a row of which only what is required has to be as expected."""
+    sent = msgspec.json.decode(raw, type=dict[str, Any])
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(shape):
+        if field.encode_name in sent and field.type is not msgspec.Raw:
+            try:
+                found[field.encode_name] = msgspec.convert(sent[field.encode_name], field.type)
+            except msgspec.ValidationError:
+                if field.required:
+                    raise
+    return msgspec.convert(found, shape)
 
 
 def digest(value: object) -> int:

@@ -195,10 +195,4 @@ class DefaultReviewers(RepositoryStream):
     primary_keys = ("repository_uuid", "user_uuid")
     incremental = FullTable()
     scope = "pullrequest"
-    derived = ("user_uuid",)
-    needed = ("user.uuid",)
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Add the key."""
-        user = row.get("user") or {}
-        return {"user_uuid": user["uuid"], **row} if user.get("uuid") else None
+    lifted = {"user_uuid": "user.uuid"}

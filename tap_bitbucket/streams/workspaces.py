@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 
@@ -49,14 +48,14 @@ class Workspaces(GlobalStream):
         feed: Feed[Workspace] = self.directory.filling(self.entity, context)
         yield from self.telling(feed)
         if self.selected:
-            resolved = {name for name in self._configured() or () if name.startswith("{")}
+            resolved = {name for name in self.configured() or () if name.startswith("{")}
             for workspace in feed:
                 if workspace.uuid not in resolved:
                     yield self._one(workspace.slug)
 
     def telling(self, feed: Feed[Workspace]) -> Iterator[Reading]:
         """Yield the readings that tell which workspaces there are, and end the feed."""
-        named = self._configured()
+        named = self.configured()
         if named is None:
             yield Reading(lambda: self._discover(feed))
         else:
@@ -69,7 +68,7 @@ class Workspaces(GlobalStream):
             else:
                 feed.finish()
 
-    def _configured(self) -> list[str] | None:
+    def configured(self) -> list[str] | None:
         """Return what the settings name; patterns of repositories name workspaces, too."""
         if self.config.get("workspaces"):
             return list(dict.fromkeys(self.config["workspaces"]))
@@ -155,16 +154,8 @@ class _People(WorkspaceStream):
     scope = "account"
     primary_keys = ("workspace_uuid", "user_uuid")
     incremental = FullTable()
-    derived = ("workspace_uuid", "user_uuid")
-    needed = ("workspace.uuid", "user.uuid")
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Add the key."""
-        workspace: dict[str, Any] = row.get("workspace_object") or {}
-        user: dict[str, Any] = row.get("user") or {}
-        if not user.get("uuid"):
-            return None
-        return {"workspace_uuid": workspace.get("uuid") or "", "user_uuid": user["uuid"], **row}
+    lifted = {"workspace_uuid": "workspace_object.uuid", "user_uuid": "user.uuid"}
+    needed = ("workspace.uuid",)
 
 
 class WorkspaceMembers(_People):

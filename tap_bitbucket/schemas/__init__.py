@@ -98,12 +98,14 @@ def _published(node: JSON, path: Path, found: _Found) -> JSON:
     if node.get("format") == "date-time":
         found.timestamps.add(path)
     if "object" in kinds:
-        result["properties"] = {}
+        properties: JSON = {}
         for name, child in node.get("properties", {}).items():
             if _resolved(child).get("secret"):
                 found.secret.add((*path, name))
             else:
-                result["properties"][name] = _published(child, (*path, name), found)
+                properties[name] = _published(child, (*path, name), found)
+        # Flattening drops an object whose properties are known to be none.
+        result |= {"properties": properties} if properties else {}
         result["additionalProperties"] = True
     if "array" in kinds and "items" in node:
         result["items"] = _published(node["items"], (*path, ITEMS), found)

@@ -61,7 +61,7 @@ class Repository:
         return self.mainbranch is None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parent:
     """A row that other rows hang below.
 

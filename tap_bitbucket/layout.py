@@ -2,17 +2,22 @@
 
 With ``layout: per_repository`` there is a stream per repository and entity, named
 ``<schema>-<entity>``; SQL targets built with the SDK put it into a database schema of that name.
-Workspaces and projects have schemas of their own.
+Workspaces and projects have schemas, too; what belongs to none is in the schema ``bitbucket``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tap_bitbucket.directory import Feed
+from tap_bitbucket.http.errors import SkipPartition
+from tap_bitbucket.incremental.passes import raw_rows
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
@@ -21,15 +26,13 @@ if TYPE_CHECKING:
 _LONGEST = 63
 """Characters of a name that PostgreSQL keeps."""
 
-KINDS = ("workspace", "project", "repository")
-
 
 @dataclass(frozen=True)
 class Place:
     """What has a database schema of its own.
 
     Attributes:
-        kind: One of ``KINDS``.
+        kind: ``workspace``, ``project`` or ``repository``; empty for what belongs to none.
         key: Its one context value: a workspace's slug, the uuid of the others.
         full_name: What people call it.
         schema: The name of its database schema.
@@ -46,12 +49,28 @@ class Place:
         return {"workspace" if self.kind == "workspace" else f"{self.kind}_uuid": self.key}
 
     def stream_name(self, entity: str) -> str:
-        """Return the name of one of its streams: ``web_portal-pull_requests``."""
-        return f"{self.schema}-{entity.removeprefix(f'{self.kind}_')}"
+        """Return the name of one of its streams: ``web_portal-pull_requests``.
+
+        No two kinds have an entity in common, so that they can share a schema.
+        """
+        return f"{self.schema}-{entity.removeprefix('workspace_')}"
+
+
+NOWHERE = Place("", "", "what belongs to no workspace", "bitbucket")
+
+
+class _Named(msgspec.Struct):
+    """What a list of projects or repositories says about names."""
+
+    uuid: str
+    created_on: str | None = None
+    slug: str | None = None
+    key: str | None = None
+    full_name: str | None = None
 
 
 def find_places(tap: TapBitbucket) -> list[Place]:
-    """Ask Bitbucket which workspaces, projects and repositories the settings let through.
+    """Ask Bitbucket which workspaces, projects and repositories there are.
 
     Raises:
         ReadError: If it does not tell.
@@ -66,51 +85,55 @@ def find_places(tap: TapBitbucket) -> list[Place]:
     for reading in scouts["workspaces"].telling(workspaces):
         for _ in reading.source():
             pass
-    found: list[tuple[str, str, str, str, str]] = []
-    for workspace in workspaces:
-        slug = workspace.slug
-        found.append(("workspace", slug, slug, slug, ""))
-        for uuid, key in _told(scouts["projects"], slug):
-            found.append(("project", uuid, f"{slug}/{key}", key, uuid))
-            tap.directory.add_project(uuid, key, slug)
-        repositories = _told(scouts["repositories"], slug)
+    slugs = [workspace.slug for workspace in workspaces]
+    plain = slugs[:1] if len(slugs) == 1 or scouts["workspaces"].configured() else []
+    found = [NOWHERE]
+    for slug in slugs:
+        prefix = "" if slug in plain else f"{schema_name(slug)}__"
+        found.append(Place("workspace", slug, slug, schema_name(slug)))
+        projects = _told(tap, scouts["projects"], slug)
+        for one, name in _named(projects, prefix):
+            tap.directory.add_project(one.uuid, one.key or "", slug)
+            if scouts["projects"].wanted(one.key):
+                found.append(Place("project", one.uuid, f"{slug}/{one.key}", name))
+        repositories = _told(tap, scouts["repositories"], slug)
         found += [
-            ("repository", one.uuid, one.full_name, one.slug, one.uuid) for one in repositories
+            Place("repository", one.uuid, one.full_name or "", name)
+            for one, name in _named(repositories, prefix)
+            if one.uuid in tap.directory.repositories
         ]
-    return list(_named(found))
+    return found
 
 
-def _told(stream: BitbucketStream, workspace: str) -> list[Any]:
-    """Return what a list of a workspace tells the directory."""
-    feed: Feed[Any] = Feed()
+def _told(tap: TapBitbucket, stream: BitbucketStream, workspace: str) -> list[_Named]:
+    """Return a list of a workspace; if it cannot be read, say so and return nothing."""
+    rows: list[_Named] = []
     listing = stream.listing({"workspace": workspace})
     stream.narrow(listing, None)
-    for page in stream.pages(listing):
-        stream.note_parents(feed, page)
-    feed.finish()
-    return list(feed)
+    try:
+        for page in stream.pages(listing):
+            stream.note_parents(Feed(), page)
+            rows += [row for _, row in raw_rows(page, _Named)]
+    except SkipPartition as error:
+        tap.summary.skipped(stream.entity, workspace, error)
+        return []
+    return rows
 
 
-def _named(found: Iterable[tuple[str, str, str, str, str]]) -> Iterator[Place]:
-    """Give each place a schema of its own: the first that wants a name has it as it is.
+def _named(rows: Iterable[_Named], prefix: str) -> Iterator[tuple[_Named, str]]:
+    """Give each row a name of its own, by the whole list, so that no filter or shard matters.
 
-    Workspaces come before projects, and projects before repositories; among repositories the
-    order is that of their uuids, which a rename or a new repository does not change.
+    The oldest that wants a name has it, so what is added later takes it from nobody.
     """
-    taken: set[str] = set()
-    ordered = sorted(found, key=lambda one: (KINDS.index(one[0]), one[4]))
-    names: Mapping[tuple[str, str], str] = {}
-    names = {(kind, key): _free(name, key, taken) for kind, key, _, name, _ in ordered}
-    for kind, key, full_name, _, _ in found:
-        yield Place(kind, key, full_name, names[kind, key])
-
-
-def _free(name: str, key: str, taken: set[str]) -> str:
-    wanted = schema_name(name)
-    if wanted in taken:
-        wanted = f"{wanted[: _LONGEST - 9]}_{re.sub('[^0-9a-f]', '', key.lower())[:8]}"
-    taken.add(wanted)
-    return wanted
+    rows = list(rows)
+    names: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: (row.created_on or "", row.uuid)):
+        wanted = schema_name(prefix + (row.slug or row.key or (row.full_name or "").split("/")[-1]))
+        if wanted in names.values():
+            wanted = f"{wanted[: _LONGEST - 9]}_{_digest(row.uuid)}"
+        names[row.uuid] = wanted
+    for row in rows:
+        yield row, names[row.uuid]
 
 
 def schema_name(name: str) -> str:
@@ -120,4 +143,9 @@ def schema_name(name: str) -> str:
     ('web_portal_js', 'r_2fa')
     """
     plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
-    return (plain if plain[:1].isalpha() else f"r_{plain}")[:_LONGEST]
+    plain = plain if re.match(r"[a-z]", plain) else f"r_{plain}"
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 9]}_{_digest(name)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

@@ -51,8 +51,9 @@ class Partitions:
         """Return the projects of this run."""
         found: dict[str, Project] = {}
         for workspace in self.own_workspaces():
+            feed = self._tap.directory.feed("projects", {"workspace": workspace})
             try:
-                for uuid, key in self._tap.directory.feed("projects", {"workspace": workspace}):
+                for uuid, key in feed:
                     found[uuid] = Project(uuid, key, workspace)
             except SkipPartition:
                 self._tap.reconciliation.unknown.add("projects")

@@ -57,7 +57,7 @@ class Reconciliation:
 
     def _all_partitions_known(self, stream: BitbucketStream) -> bool:
         """Whether the list of partitions was whole: no shard, no workspace that was skipped."""
-        if stream.place is not None:
+        if stream.place is not None and stream.kind == "repository":
             return True
         if shard_of(self._tap.config) is not None:
             return False

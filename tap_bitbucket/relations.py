@@ -7,14 +7,16 @@ parents anyway tells a feed (see ``directory``), and the streams below take them
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from tap_bitbucket.directory import Directory, Feed, Parent
 from tap_bitbucket.http.errors import SkipPartition
-from tap_bitbucket.http.paging import Page
+from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental.passes import Context, fill
 from tap_bitbucket.listing import ListedStream
 from tap_bitbucket.plan import Reading
@@ -23,6 +25,21 @@ from tap_bitbucket.state import iso
 logger = logging.getLogger("tap-bitbucket")
 
 GONE = frozenset({404, 410})
+
+
+class Absences:
+    """What was not there in a partition: the first one is looked into at once."""
+
+    def __init__(self) -> None:
+        self.any = False
+        self._lock = threading.Lock()
+
+    def note(self, check: Callable[[], None]) -> None:
+        """Note one; the first makes sure that it is not the partition that is gone."""
+        with self._lock:
+            if not self.any:
+                check()
+            self.any = True
 
 
 class RelatedStream(ListedStream):
@@ -34,20 +51,45 @@ class RelatedStream(ListedStream):
         through: The stream between this one and the parents, if there is one: the steps between
             a pipeline and its tests. Of several the first that this run reads, else the last.
         nothing_if: Statuses of an answer that mean that a parent has nothing below it.
+        home: Path of what the partition is about, which tells whether it is still there.
     """
 
     carried: ClassVar[Mapping[str, str]] = {}
     through: ClassVar[tuple[str, ...]] = ()
     nothing_if: ClassVar[frozenset[int]] = frozenset()
+    home: ClassVar[str] = ""
+
+    def hears(self) -> tuple[str, ...]:
+        """Return the streams whose rows this one takes over, if they are read anyway."""
+        return self.through
+
+    @property
+    def heard(self) -> bool:
+        """Whether a stream that is read takes over rows of this one."""
+        return any(stream.selected for stream in self._tap.index.hearing(self.name))
 
     @property
     def directory(self) -> Directory:
         """Return what is read once per run."""
         return self._tap.directory
 
-    def still_there(self, context: Context) -> bool:  # noqa: ARG002
-        """Whether a partition can still be read, although something in it cannot."""
-        return True
+    def check_absences(self, context: Context) -> None:
+        """Make sure, once all is read, that a 404 in a partition meant that there is nothing.
+
+        Bitbucket answers so, too, where access to the repository was lost.
+
+        Raises:
+            SkipPartition: If the partition cannot be read any more.
+        """
+        absences: Absences = self.directory.once(self.name, context, Absences)
+        if absences.any:
+            self._ask_home(context)
+
+    def _ask_home(self, context: Context) -> None:
+        if self.home:
+            request = Request(path(self.home, **self.path_names(context)), (("fields", "uuid"),))
+            for _ in self.pages(Listing(request, Paging.ENTITY)):
+                pass
 
     @property
     def now(self) -> str:
@@ -92,7 +134,7 @@ class RelatedStream(ListedStream):
     def reading_below(self, context: Context, parent: Parent, since: str | None = None) -> Reading:
         """Return the reading of what lies below a parent."""
         columns = {name: value for name, value in parent.columns.items() if name in self.derived}
-        if not self.carried:
+        if not self.heard:
             return Reading(lambda: self.pages_of(context, parent), columns, since)
         feed: Feed[Parent] = self.directory.filling(self.entity, self._place(context, parent))
         return Reading(
@@ -144,8 +186,9 @@ class RelatedStream(ListedStream):
         except SkipPartition as error:
             if error.status not in self.nothing_if:
                 raise
-            if error.status in GONE and not self.still_there(context):
-                raise
+            if error.status in GONE:
+                absences: Absences = self.directory.once(self.name, context, Absences)
+                absences.note(lambda: self._ask_home(context))
             level = logging.DEBUG if error.status in GONE else logging.WARNING
             logger.log(level, "%s. It is left out.", error)
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.directory import Parent, Project, Repository
-from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Paging
-from tap_bitbucket.http.reader import Listing, pages
-from tap_bitbucket.http.request import Request, path
-from tap_bitbucket.http.session import Session
 from tap_bitbucket.incremental.passes import Context
 from tap_bitbucket.relations import GONE
 
@@ -43,9 +38,10 @@ class WorkspaceStream(BitbucketStream):
     @property
     def partitions(self) -> list[dict[str, Any]]:
         """Return the workspaces of this run; with shards, the first one reads them."""
+        own = self._tap.partitions.own_workspaces()
         if self.place is not None:
-            return [self.place.context]
-        return [{"workspace": slug} for slug in self._tap.partitions.own_workspaces()]
+            return [self.place.context] if own else []
+        return [{"workspace": slug} for slug in own]
 
     def path_names(self, context: Context) -> dict[str, Any]:
         """Return the workspace."""
@@ -64,13 +60,14 @@ class ProjectStream(BitbucketStream):
     """Scope: one partition per project, known by its uuid: keys change."""
 
     kind = "project"
+    home = "/workspaces/{workspace}/projects/{project_key}"
     contexts = ("workspace_context", "project_context")
 
     @property
     def partitions(self) -> list[dict[str, Any]]:
-        """Return the projects of this run."""
+        """Return the projects of this run; with shards, the first one reads them."""
         if self.place is not None:
-            return [self.place.context]
+            return [self.place.context] if self._tap.partitions.own_workspaces() else []
         return [{"project_uuid": project.uuid} for project in self._tap.partitions.projects]
 
     def path_names(self, context: Context) -> dict[str, Any]:
@@ -104,6 +101,7 @@ class RepositoryStream(BitbucketStream):
     """Scope: one partition per repository, known by its uuid so that a rename changes nothing."""
 
     kind = "repository"
+    home = "/repositories/{workspace}/{repository}"
     contexts = ("workspace_context", "repository_context")
 
     @property
@@ -118,13 +116,6 @@ class RepositoryStream(BitbucketStream):
     def repository(self, context: Context) -> Repository:
         """Return a partition's repository."""
         return self.directory.repositories[(context or {})["repository_uuid"]]
-
-    def still_there(self, context: Context) -> bool:
-        """Whether the repository can be read: it answers 404, too, where access was lost."""
-        asked = self.directory.once("still there", context, lambda: _StillThere(self._tap.session))
-        return asked.answer(
-            path("/repositories/{workspace}/{repository}", **self.path_names(context))
-        )
 
     def path_names(self, context: Context) -> dict[str, Any]:
         """Return workspace and repository."""
@@ -182,6 +173,10 @@ class CommitStream(RepositoryStream):
     derived: ClassVar[tuple[str, ...]] = ("commit_hash",)
     nothing_if = GONE
 
+    def hears(self) -> tuple[str, ...]:
+        """Return what tells the commits, if it is read from the same heads."""
+        return ("commits", *super().hears())
+
     def parent_of(self, key: str) -> Parent:
         """Return a commit of which only the hash is known."""
         return Parent(key, {"commit_hash": key}, created="", changed="")
@@ -189,25 +184,3 @@ class CommitStream(RepositoryStream):
     def parent_key(self, row: Mapping[str, Any]) -> str:
         """Return the hash of a row's commit."""
         return str(row["commit_hash"])
-
-
-class _StillThere:
-    """One question per repository and run: is it still there?"""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-        self._known: bool | None = None
-
-    def answer(self, where: str) -> bool:
-        """Ask, unless the answer is known."""
-        with self._lock:
-            if self._known is None:
-                request = Request(where, (("fields", "uuid"),))
-                try:
-                    self._known = any(
-                        True for _ in pages(self._session, Listing(request, Paging.ENTITY))
-                    )
-                except SkipPartition:
-                    self._known = False
-            return self._known

@@ -6,7 +6,7 @@ What nobody selected is not asked for. Bitbucket leaves it out of most lists whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from singer_sdk.singerlib import CatalogEntry, SelectionMask
@@ -19,6 +19,27 @@ def is_chosen(entry: CatalogEntry) -> bool:
     """Whether a catalog's stream is selected."""
     root = entry.metadata.root
     return bool(root.selected_by_default if root.selected is None else root.selected)
+
+
+def strangers(catalog: Mapping[str, CatalogEntry] | None, streams: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for what only the catalog has, and one for what only the tap has."""
+    if catalog is None:
+        return
+    known = set(streams)
+    chosen = sorted(name for name in catalog if name not in known and is_chosen(catalog[name]))
+    if chosen:
+        yield f"The catalog selects what there is not: {_some(chosen)}. It is left out."
+    new = sorted(known - set(catalog))
+    if new:
+        yield (
+            f"The catalog does not know {_some(new)}: not read. Make a new catalog with "
+            "--discover to select what is new."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004
 
 
 def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:

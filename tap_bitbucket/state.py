@@ -105,7 +105,7 @@ def _problem(state: object) -> str | None:
     return None
 
 
-_TEXTS = ("unfinished", "heads", "known", "window_heads", "later_heads")
+_TEXTS = ("unfinished", "heads", "known", "anchors", "window_heads", "later_heads")
 _MAPS = ("seen", "gate_seen")
 _MOMENTS = ("replication_key_value", "gate", "window_from", "later_from")
 

@@ -31,7 +31,7 @@ from tap_bitbucket.partitions import Partitions
 from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
-from tap_bitbucket.selection import is_chosen
+from tap_bitbucket.selection import is_chosen, strangers
 from tap_bitbucket.settings import SETTINGS
 from tap_bitbucket.stream_index import StreamIndex
 from tap_bitbucket.summary import Summary
@@ -103,7 +103,7 @@ class TapBitbucket(CommandLine):
         found: list[BitbucketStream] = []
         for stream in REGISTRY.values():
             own: Sequence[Place | None] = [None]
-            if self.places is not None and stream.kind:
+            if self.places is not None:
                 own = [place for place in self.places if place.kind == stream.kind]
             found += [stream(self, place) for place in own]
         return found
@@ -129,6 +129,8 @@ class TapBitbucket(CommandLine):
             streams: list[Any] = list(found.values())
             streams.sort(key=lambda stream: order[stream.entity])
             self._streams = {stream.name: stream for stream in streams}
+            for sentence in strangers(self.input_catalog, self._streams):
+                self.logger.warning(sentence)
         return self._streams
 
     def _refuse_removed_streams(self) -> None:

@@ -90,6 +90,9 @@ class Session:
         max_retries: How often to repeat what may pass.
         connections: Kept open at the same time.
         user_agent: The User-Agent header.
+
+    Attributes:
+        accepted: Whether the credential was good for anything yet.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Session:
         self._http.mount("http://", adapter)
         self._http.mount("https://", adapter)
         self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+        self.accepted = False
         self._ahead = 0.0
         self._outages = 0
         self._lock = threading.Lock()
@@ -203,6 +207,7 @@ class Session:
                 self.budget.heard(response.headers)
                 at = _server_time(response.headers)
                 self._ahead = at - time.time()
+                self.accepted = True
                 return Answer(status, body, at)
             rule = decide(status, body)
             said = explain(body)

@@ -12,7 +12,7 @@ from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.commit_walk import between, since, telling
 from tap_bitbucket.incremental.new_commits import shared_walk
-from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy, floor_of
+from tap_bitbucket.incremental.passes import OVERLAP, Context, Pass, Row, Strategy, floor_of
 from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after, earlier
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
 
 DAY = 86_400.0
+
+_NEWEST = 20
+"""Heads that are asked about by themselves while their commits' dates decide about the rest."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class BelowCommitsPass(Pass):
 
     def readings(self) -> Iterator[Reading]:
         """Yield a list per commit, and before them those that tell the commits."""
+        # Before anything is asked: a list below may be read long before the last one.
+        self._as_of = earlier(self.stream.now, OVERLAP)
         taken: set[str] = set()
         for step in self._new():
             if isinstance(step, Reading):
@@ -73,12 +78,11 @@ class BelowCommitsPass(Pass):
             elif step.key not in taken and self._wanted(step):
                 taken.add(step.key)
                 yield self.stream.reading_below(self.context, step)
-        self._as_of = self._walk.feed.as_of or self._as_of
         if self._walk.first or self._strategy.window is None:
             return
         for key in self.before.get("unfinished", []):
             taken.add(key)
-            yield self.stream.reading_below(self.context, self.stream.parent_of(key))
+            yield self.stream.reading_below(self.context, self.stream.parent_of(key), self.floor)
         for step in self._recent():
             if isinstance(step, Reading):
                 yield step
@@ -99,17 +103,25 @@ class BelowCommitsPass(Pass):
 
     def _recent(self) -> Iterator[Reading | Parent]:
         """Yield the commits that the last run knew and that were new within the window."""
+        if not self._since_edge(self.before.get("replication_key_value")):
+            return  # all that the last run knew was known for longer than the window
         commits, context = self._commits, self.context
         tips: Sequence[str] = self.before["heads"]
         edge: Sequence[str] = self.before.get("window_heads") or self.before.get("later_heads", [])
-        if set(tips) != set(edge):
+        if not set(tips) <= set(edge):
             yield from self._told([tips, edge], lambda: between(commits, context, tips, edge))
-        pushed = at_or_after(self.stream.repository(context).updated_on, self._edge)
-        if pushed and at_or_after(self.before.get("window_from", self._edge), self._edge):
-            # The heads of so long ago are not known; the commits' own dates have to do.
+        pushed = self._since_edge(self.stream.repository(context).updated_on)
+        if pushed and self._since_edge(self.before.get("window_from")):
+            # The heads of so long ago are not known: only on the first day, or where lookback was
+            # made longer. The newest of each branch, and the commits' own dates, have to do.
+            yield from map(self.stream.parent_of, tips[:_NEWEST])
             for step in self._told(self._window, lambda: since(commits, context, self._edge)):
                 if isinstance(step, Reading) or at_or_after(step.created, self._edge):
                     yield step
+
+    def _since_edge(self, when: str | None) -> bool:
+        """Whether a moment lies within the window; one that is not known may."""
+        return when is None or at_or_after(when, self._edge)
 
     def _told(self, what: object, ask: Callable[[], Iterator[Page]]) -> Iterator[Reading | Parent]:
         """Yield a reading that tells commits, unless another stream had it, and then these."""
@@ -126,18 +138,20 @@ class BelowCommitsPass(Pass):
         if ahead and made:
             yield Reading(lambda: _silently(telling(feed, ask())), feed=feed)
         yield from feed
-        if not self._walk.due:
-            self._as_of = feed.as_of or self._as_of
 
     def accept(self, row: Row) -> bool:
-        """Write every row; remember the commit of one that will go on changing."""
+        """Write every row."""
+        self.known(row)
+        return True
+
+    def known(self, row: Row) -> None:
+        """Remember the commit of a row that will go on changing."""
         if self.stream.unfinished(row):
             self._unfinished.add(self.stream.parent_key(row))
-        return True
 
     def bookmark(self) -> State | None:
         """Return the heads of now, and those of about a window ago."""
-        kept = ("heads", "known", "repository_updated_on")
+        kept = ("heads", "known", "anchors", "repository_updated_on")
         state = {name: self.before[name] for name in kept if name in self.before}
         if self._walk.due:
             state = self._walk.state()
@@ -150,16 +164,20 @@ class BelowCommitsPass(Pass):
             state["unfinished"] = sorted(self._unfinished)
         if self._strategy.window is None:
             return state
-        return {**state, **self._generations(state["heads"])}
+        return {**state, **self._generations([*state["heads"], *state.get("anchors", ())])}
 
     def _generations(self, heads: Sequence[str]) -> State:
-        """Return the heads of two moments: a window ago or longer, and since then."""
+        """Return the heads and anchors of two moments: a window ago or longer, and since then."""
         names = ("window_heads", "window_from", "later_heads", "later_from")
         known = {name: self.before[name] for name in names if name in self.before}
         now = {"later_heads": heads, "later_from": self.stream.now}
+        last = self.before.get("replication_key_value")
         if "later_from" not in known:
             return now
-        if at_or_after(known["later_from"], self._edge):
+        if last and not self._since_edge(last):
+            former = [*self.before["heads"], *self.before.get("anchors", ())]
+            return {"window_heads": former, "window_from": last, **now}
+        if self._since_edge(known["later_from"]):
             return known
         aged = {"window_heads": known["later_heads"], "window_from": known["later_from"]}
         return {**aged, **now}

@@ -63,19 +63,24 @@ class ChangedParentsPass(Pass):
                 self._unfinished.append(parent.key)
             if self._wants(parent):
                 yield self.stream.reading_below(self.context, parent)
-            elif self._strategy.quietly and parent.quiet:
+            elif self._strategy.quietly and (parent.quiet or parent.key in self._remembered):
                 yield self.stream.reading_below(self.context, parent, self.floor)
         for key in sorted(self._remembered - taken) if self._strategy.quietly else ():
-            yield self.stream.reading_below(self.context, self.stream.parent_of(key))
+            parent = self.stream.parent_of(key)
+            yield self.stream.reading_below(self.context, parent, self.floor)
 
     def accept(self, row: Row) -> bool:
-        """Write every row; remember the parent of one that will go on changing."""
-        if self._strategy.quietly and self.stream.unfinished(row):
-            self._unfinished.append(self.stream.parent_key(row))
+        """Write every row."""
+        self.known(row)
         return True
 
+    def known(self, row: Row) -> None:
+        """Remember the parent of a row that will go on changing."""
+        if self._strategy.quietly and self.stream.unfinished(row):
+            self._unfinished.append(self.stream.parent_key(row))
+
     def _wants(self, parent: Parent) -> bool:
-        if parent.key in self._remembered:
+        if parent.key in self._remembered and not self._strategy.quietly:
             return True
         if not at_or_after(parent.changed, self.floor):
             return False

@@ -3,14 +3,15 @@
 A commit's date is what its author's clock said, so no date finds what was pushed today. The heads
 do: ``POST commits`` with the present ones included and the former ones excluded. Of the heads, a
 bookmark keeps in full those that no other commit has as a parent (enough to exclude all that is
-known) and of the rest twelve characters (to know them again).
+known) and of the rest twelve characters (to know them again). Branches are rewritten and their
+former heads forgotten, so it also keeps a few anchors: older commits, ever further apart, that
+still exclude nearly all that is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,8 +22,8 @@ from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request
 from tap_bitbucket.http.session import NotFound
-from tap_bitbucket.incremental.passes import OVERLAP, Context, fill, raw_rows
-from tap_bitbucket.state import State, at_or_after, earlier, iso
+from tap_bitbucket.incremental.passes import Context, fill, raw_rows
+from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
@@ -35,6 +36,9 @@ _MANY = 500
 
 _SHORT = 12
 """Characters that are enough to know a commit again."""
+
+_ANCHORS = 12
+"""Older commits in a bookmark: 40 bytes each."""
 
 _PAST = 3
 """Pages older than a date in a row that are past it: one may be a branch of long ago."""
@@ -76,6 +80,9 @@ class CommitWalk:
         self.first = "heads" not in before
         self._heads: dict[str, None] = {}
         self._parents: set[str] = set()
+        self._count = 0
+        self._passed: list[str] = []
+        self.anchors: list[str] = before.get("anchors", [])
         changed = self.first or before.get("repository_updated_on") != self._updated_on
         self.due = changed and not repository.empty
         self.feed: Feed[Parent] = Feed(None if commits.directory.read_ahead else self.read)
@@ -83,12 +90,15 @@ class CommitWalk:
     def read(self) -> Iterator[Page]:
         """Yield the pages of the walk, telling the feed."""
 
-        def note_parents(commit: Commit) -> None:
+        def note(commit: Commit) -> None:
+            self._count += 1
+            if self._count > 1 and self._count - 1 & self._count - 2 == 0:  # 2nd, 3rd, 5th, 9th, …
+                self._passed.append(commit.hash)
             for parent in commit.parents or ():
                 if parent.hash in self._heads:
                     self._parents.add(parent.hash)
 
-        return telling(self.feed, self._read(), note_parents)
+        return telling(self.feed, self._read(), note, heard=self._commits.heard)
 
     def _read(self) -> Iterator[Page]:
         # Heads first: what is pushed while the commits are read is found by the next run.
@@ -104,7 +114,8 @@ class CommitWalk:
         # Also those heads of now that were known: should a rewritten tip be forgotten, they
         # still bound what is read.
         known = [head for head in self._heads if head[:_SHORT] in self._known][:_MANY]
-        yield from between(self._commits, self._context, new, self.tips.union(known))
+        excluded = self.tips.union(known, self.anchors)
+        yield from between(self._commits, self._context, new, excluded)
 
     def state(self) -> State:
         """Return the heads of now, once the walk is done."""
@@ -113,21 +124,41 @@ class CommitWalk:
         tips = tips or list(self._heads)
         rest = sorted(head[:_SHORT] for head in self._heads if head not in tips)
         state: State = {"heads": sorted(tips), "repository_updated_on": self._updated_on}
-        return {**state, "known": rest} if rest else state
+        optional = {"known": rest, "anchors": self._thinned(tips)}
+        return state | {name: value for name, value in optional.items() if value}
+
+    def _thinned(self, tips: Sequence[str]) -> list[str]:
+        """Return the anchors, newest first: those of this walk, and of the older ones some."""
+        found = [one for one in dict.fromkeys([*self._passed, *self.anchors]) if one not in tips]
+        while len(found) > _ANCHORS:
+            half = _ANCHORS // 2
+            found = [*found[:half], *found[half::2]]
+        return found
 
 
 def telling(
-    feed: Feed[Parent], source: Iterator[Page], note: Callable[[Commit], None] = lambda _: None
+    feed: Feed[Parent],
+    source: Iterator[Page],
+    note: Callable[[Commit], None] = lambda _: None,
+    *,
+    heard: bool = True,
 ) -> Iterator[Page]:
-    """Pass pages of commits on, telling a feed of each commit, as of before the first page."""
+    """Pass pages of commits on, telling a feed of each commit.
+
+    Args:
+        feed: Holds a commit for as long as the run lasts: only where somebody listens.
+        source: The pages.
+        note: Is shown each commit.
+        heard: Whether somebody listens.
+    """
 
     def tell(page: Page | None) -> None:
         if page is None:
             return
-        if feed.as_of is None:
-            feed.as_of = earlier(iso(datetime.fromtimestamp(page.as_of, timezone.utc)), OVERLAP)
         for _, commit in raw_rows(page, Commit):
             note(commit)
+            if not heard:
+                continue
             columns = {"commit_hash": commit.hash, "commit_date": commit.date or None}
             feed.add(Parent(commit.hash, columns, created=commit.date, changed=commit.date))
 

@@ -62,7 +62,9 @@ def shared_walk(
     """
     if not commits.directory.read_ahead:
         return CommitWalk(commits, context, before), True
-    heads = {name: before.get(name) for name in ("heads", "known", "repository_updated_on")}
+    heads = {
+        name: before.get(name) for name in ("heads", "known", "anchors", "repository_updated_on")
+    }
     place: dict[str, Any] = {**(context or {}), "since": msgspec.json.encode(heads).decode()}
     made: list[CommitWalk] = []
 

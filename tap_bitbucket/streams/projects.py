@@ -36,10 +36,14 @@ class Projects(WorkspaceStream):
 
     def note_parents(self, feed: Feed[tuple[str, str]], page: Page) -> None:
         """Tell the directory which projects there are, of those that the settings name."""
-        chosen = self.config.get("projects")
         for _, row in raw_rows(page, _Project):
-            if not chosen or row.key in chosen:
+            if self.wanted(row.key):
                 feed.add((row.uuid, row.key))
+
+    def wanted(self, key: str) -> bool:
+        """Whether the settings let a project through."""
+        chosen = self.config.get("projects")
+        return not chosen or key in chosen
 
 
 class ProjectDefaultReviewers(ProjectStream):

@@ -9,7 +9,9 @@ from typing import Any
 from tap_bitbucket.directory import Parent
 from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.incremental import ChangedParents, UpdatedSince
+from tap_bitbucket.incremental.passes import Context, Row
 from tap_bitbucket.relations import GONE
+from tap_bitbucket.rows import CLONE, without_user_info
 from tap_bitbucket.scopes import WorkspaceStream
 
 
@@ -27,6 +29,10 @@ class Snippets(WorkspaceStream):
 
     def narrow(self, listing: Listing, condition: str | None) -> None:
         """Leave the list as it is: Bitbucket knows no ``q`` here."""
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Drop the user name that clone links may carry."""
+        return without_user_info(row, CLONE)
 
     def _parent(self, row: Mapping[str, Any]) -> Parent:
         """Return a snippet as a parent; whether a comment moves it is not documented."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -117,11 +119,9 @@ class CommandLine(Tap):
         """Print the database schemas of the layout per repository; errors end in one line."""
         given = config or _ConfigInput()
         places = {**given.config, "layout": "per_repository"}
-        try:
+        with cls._explaining():
             tap = cls(config=places, parse_env_config=given.parse_env, setup_mapper=False)
             click.echo(tap.schemas_table())
-        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
-            cls.refuse(str(error))
 
     def schemas_table(self) -> str:
         """Return the database schemas of the layout per repository as text."""
@@ -130,16 +130,21 @@ class CommandLine(Tap):
     @classmethod
     def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
         """Run ``--discover``; what goes wrong ends in one line."""
-        try:
+        with cls._explaining():
             super().cb_discover(ctx, param, value)
-        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
-            cls.refuse(str(error))
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Run ``--test``; what goes wrong ends in one line."""
-        try:
+        with cls._explaining():
             super().cb_test(ctx, param, value)
+
+    @classmethod
+    @contextmanager
+    def _explaining(cls) -> Iterator[None]:
+        """End what cannot go on with one line."""
+        try:
+            yield
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.http.errors import TOO_LONG
 from tap_bitbucket.incremental import BelowCommits
 from tap_bitbucket.incremental.passes import Context, Row
@@ -15,13 +16,34 @@ _STALE = 7 * 86_400.0
 _COMMIT = "/repositories/{workspace}/{repository}/commit/{commit_hash}"
 
 
-def still_building(row: Row, now: str) -> bool:
-    """Whether a build status will go on changing."""
-    when = row.get("updated_on") or row.get("created_on")
-    return row.get("state") == "INPROGRESS" and at_or_after(when, earlier(now, _STALE))
+class BuildStatuses(BitbucketStream):
+    """Shared by the lists of what builds say: one that is running will say more."""
+
+    def unfinished(self, row: Row) -> bool:
+        """Whether the build is running."""
+        when = row.get("updated_on") or row.get("created_on")
+        return row.get("state") == "INPROGRESS" and at_or_after(when, earlier(self.now, _STALE))
 
 
-class CommitStatuses(CommitStream):
+class Diffstat(BitbucketStream):
+    """Shared by the lists of changed files, which need not be there.
+
+    Bitbucket answers 404 for a rewritten commit or a vanished fork, 400 without a common ancestor,
+    and 555 where it takes too long: the list is left out then.
+    A page may hold 5,000 files.
+    """
+
+    pagelen = 5000
+    nothing_if = GONE | {400, TOO_LONG}
+    needed = ("old.path", "new.path")
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add the file's path: the new one, or that of a removed file."""
+        ends = (row.get("new") or {}, row.get("old") or {})
+        return {**row, "path": next((end["path"] for end in ends if end.get("path")), None)}
+
+
+class CommitStatuses(BuildStatuses, CommitStream):
     """What builds and checks say about a commit."""
 
     name = "commit_statuses"
@@ -30,10 +52,6 @@ class CommitStatuses(CommitStream):
     incremental = BelowCommits()
     needed = ("state", "created_on")
     selected_by_default = False
-
-    def unfinished(self, row: Row) -> bool:
-        """Whether the build is running."""
-        return still_building(row, self.now)
 
 
 class CommitComments(CommitStream):
@@ -51,29 +69,15 @@ class CommitComments(CommitStream):
         return None if row.get("pending") else row
 
 
-class CommitDiffstat(CommitStream):
-    """What a commit changed, file by file. Where that takes Bitbucket too long, it is left out."""
+class CommitDiffstat(Diffstat, CommitStream):
+    """What a commit changed, file by file."""
 
     name = "commit_diffstat"
     path = "/repositories/{workspace}/{repository}/diffstat/{commit_hash}"
     primary_keys = ("repository_uuid", "commit_hash", "path", "status")
     incremental = BelowCommits("commit_date", window=None)
-    pagelen = 5000
-    nothing_if = GONE | {400, TOO_LONG}
     derived = ("commit_hash", "commit_date", "path")
-    needed = ("old.path", "new.path")
     selected_by_default = False
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Add the path."""
-        return with_path(row)
-
-
-def with_path(row: Row) -> Row:
-    """Return a row of a diffstat with the file's path: the new one, or that of a removed file."""
-    ends = (row.get("new"), row.get("old"))
-    found = (end["path"] for end in ends if isinstance(end, dict) and end.get("path"))
-    return {**row, "path": next(found, None)}
 
 
 class CommitReports(CommitStream):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.incremental import FullTable
 from tap_bitbucket.incremental.passes import Context, Row
 from tap_bitbucket.plan import Reading
@@ -13,36 +14,32 @@ from tap_bitbucket.scopes import GlobalStream, RepositoryStream, WorkspaceStream
 _SUBJECTS = ("repository", "workspace")
 
 
-class WorkspaceHooks(WorkspaceStream):
+class _Hooks(BitbucketStream):
+    """Shared by the lists of webhooks."""
+
+    primary_keys = ("uuid",)
+    incremental = FullTable()
+    scope = "webhook"
+    admin = True
+    selected_by_default = False
+
+    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Drop a user name and a password from the address."""
+        return without_user_info(row, ("url",))
+
+
+class WorkspaceHooks(_Hooks, WorkspaceStream):
     """The webhooks of a workspace."""
 
     name = "workspace_hooks"
     path = "/workspaces/{workspace}/hooks"
-    primary_keys = ("uuid",)
-    incremental = FullTable()
-    scope = "webhook"
-    admin = True
-    selected_by_default = False
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Drop a user name and a password from the address."""
-        return without_user_info(row, ("url",))
 
 
-class RepositoryHooks(RepositoryStream):
+class RepositoryHooks(_Hooks, RepositoryStream):
     """The webhooks of a repository."""
 
     name = "repository_hooks"
     path = "/repositories/{workspace}/{repository}/hooks"
-    primary_keys = ("uuid",)
-    incremental = FullTable()
-    scope = "webhook"
-    admin = True
-    selected_by_default = False
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Drop a user name and a password from the address."""
-        return without_user_info(row, ("url",))
 
 
 class HookEvents(GlobalStream):

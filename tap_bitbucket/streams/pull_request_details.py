@@ -8,14 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tap_bitbucket.directory import Parent
-from tap_bitbucket.http.errors import TOO_LONG
 from tap_bitbucket.http.paging import Page, below_api
 from tap_bitbucket.http.request import Request
 from tap_bitbucket.incremental import ChangedParents
 from tap_bitbucket.incremental.passes import Context, Row
 from tap_bitbucket.relations import GONE
 from tap_bitbucket.scopes import PullRequestStream
-from tap_bitbucket.streams.commit_details import still_building, with_path
+from tap_bitbucket.streams.commit_details import BuildStatuses, Diffstat
 
 _DIFFSTAT = re.compile(r"^/repositories/[^/]+/[^/]+/diffstat/")
 _PULL_REQUEST = "/repositories/{workspace}/{repository}/pullrequests/{pull_request_id}"
@@ -36,27 +35,19 @@ class PullRequestCommits(PullRequestStream):
     selected_by_default = False
 
 
-class PullRequestDiffstat(PullRequestStream):
+class PullRequestDiffstat(Diffstat, PullRequestStream):
     """What a pull request changes, file by file.
 
     The list below the pull request redirects to one of the repository, which the pull request
-    also links to: following that link saves a request each. Bitbucket answers 404 once the fork
-    is gone, 400 without a common ancestor, and 555 where it takes too long: it is left out then.
+    also links to: following that link saves a request each.
     """
 
     name = "pull_request_diffstat"
     path = f"{_PULL_REQUEST}/diffstat"
     primary_keys = ("repository_uuid", "pull_request_id", "path", "status")
     incremental = ChangedParents("pull_requests", replication_key="pull_request_updated_on")
-    pagelen = 5000
-    nothing_if = GONE | {400, TOO_LONG}
     derived = ("pull_request_id", "pull_request_updated_on", "path")
-    needed = ("old.path", "new.path")
     selected_by_default = False
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Add the path."""
-        return with_path(row)
 
     def pages_of(self, context: Context, parent: Parent) -> Iterator[Page]:
         """Read what lies behind the pull request's own link, if that leads to the diffstat."""
@@ -69,7 +60,7 @@ class PullRequestDiffstat(PullRequestStream):
         yield from self.pages_below(listing, context)
 
 
-class PullRequestStatuses(PullRequestStream):
+class PullRequestStatuses(BuildStatuses, PullRequestStream):
     """What builds and checks say about the commits of a pull request.
 
     They move nothing in the pull request, so the open ones are read every time.
@@ -89,10 +80,6 @@ class PullRequestStatuses(PullRequestStream):
         commit = row.get("commit") or {}
         link = ((row.get("links") or {}).get("commit") or {}).get("href") or ""
         return {**row, "commit_hash": commit.get("hash") or link.rpartition("/")[2]}
-
-    def unfinished(self, row: Row) -> bool:
-        """Whether the build is running."""
-        return still_building(row, self.now)
 
     def parent_of(self, key: str) -> Parent:
         """Return a pull request of which only the number is known."""

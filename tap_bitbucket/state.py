@@ -187,26 +187,23 @@ class IndexedStateManager(StreamStateManager):
 
 
 class SparingStateWriter(StateWriter):
-    """Writes a STATE at most every ten seconds; what was held back goes out at the end."""
+    """Writes a STATE at most every ten seconds, and one at the end."""
 
     _due = 0.0
-    _held: State | None = None
 
     def write_state(self, state: Any) -> None:
         """Write the state if it is time to."""
         now = time.monotonic()
         if now < self._due:
-            self._held = state
             return
         self._due = now + SECONDS_BETWEEN_STATES
-        self._held = None
         super().write_state(_slim(state))  # type: ignore[arg-type]  # a TypedDict of this form
 
-    def flush(self) -> None:
-        """Write what was held back."""
-        if self._held is not None:
-            self._due = 0.0
-            self.write_state(self._held)
+    def write_last(self, state: Any) -> None:
+        """Write the state as the run's last message, also if the one before was the same."""
+        self._due = 0.0
+        self._last_emitted_state = None
+        self.write_state(state)
 
 
 def _slim(state: State) -> State:

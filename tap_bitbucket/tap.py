@@ -257,8 +257,7 @@ class TapBitbucket(CommandLine):
         finally:
             self._ahead.close()
             if not self.message_writer.broken:
-                self._states.write_state(self.state)
-                self._states.flush()
+                self._states.write_last(self.state)
                 self.message_writer.flush()
                 self.message_writer.buffering = False
             self._ahead = None

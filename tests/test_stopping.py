@@ -106,8 +106,7 @@ def test_a_stop_at_any_moment_loses_nothing(server: BitbucketServer, tmp_path: P
         assert stopped.code == 128 + signum, stopped.log
         assert took < 2
         assert "Traceback" not in stopped.log
-        if stopped.state:
-            assert stopped.messages[-1]["type"] == "STATE"
+        assert stopped.messages[-1]["type"] == "STATE"
         target = tables()
         merge(target, stopped)
         full = run_here(config(server), state=stopped.state)

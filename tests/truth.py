@@ -7,105 +7,188 @@ from collections.abc import Iterator
 from typing import Any
 
 from tap_bitbucket.demo import World
+from tests.columns import CONTEXT, MADE, Facts, Row, Told, columns
 
-Row = dict[str, Any]
 Key = tuple[Any, ...]
 
-CONTEXT = {"workspace", "repository_uuid", "repository", "repository_full_name"}
-MADE = {
-    "workspace_members": {"workspace_uuid", "user_uuid"},
-    "workspace_permissions": {"workspace_uuid", "user_uuid"},
-    "pull_request_participants": {"pull_request_id", "pull_request_updated_on", "user_uuid"},
-    "pull_request_activity": {
-        "pull_request_id", "kind", "occurred_on", "actor_uuid", "comment_id",
-    },
-    "pull_request_comments": {"pull_request_id"},
-    "pull_request_tasks": {"pull_request_id"},
-    "pipeline_steps": {"pipeline_uuid", "pipeline_created_on"},
-    "deployments": {"completed_on"},
-    "default_reviewers": {"user_uuid"},
-}  # fmt: skip
-"""Columns that Bitbucket does not send."""
+_OF_A_REPOSITORY = ("repository_uuid",)
+_BELOW_A_REQUEST = ("repository_uuid", "pull_request_id")
 
-STREAMS = (
-    "workspaces", "workspace_members", "workspace_permissions", "users", "projects",
-    "repositories", "branches", "tags", "default_reviewers", "commits", "pull_requests",
-    "pull_request_participants", "pull_request_activity", "pull_request_comments",
-    "pull_request_tasks", "pipelines", "pipeline_steps", "environments", "deployments",
-)  # fmt: skip
-_KINDS = {"workspace_members": "members", "workspace_permissions": "permissions"}
-_OF_THE_PIPELINES_SERVICE = {"pipelines", "pipeline_steps", "environments", "deployments"}
+_ON: dict[str, Key] = {
+    "workspaces": ("uuid",),
+    "workspace_members": ("workspace_uuid", "user_uuid"),
+    "workspace_permissions": ("workspace_uuid", "user_uuid"),
+    "users": ("uuid",),
+    "projects": ("uuid",),
+    "repositories": ("uuid",),
+    "branches": ("repository_uuid", "name"),
+    "tags": ("repository_uuid", "name"),
+    "default_reviewers": ("repository_uuid", "user_uuid"),
+    "commits": ("repository_uuid", "hash"),
+    "pull_requests": ("repository_uuid", "id"),
+    "pull_request_participants": (*_BELOW_A_REQUEST, "user_uuid"),
+    "pull_request_activity": (
+        *_BELOW_A_REQUEST, "kind", "occurred_on", "actor_uuid", "comment_id",
+    ),
+    "pull_request_comments": (*_BELOW_A_REQUEST, "id"),
+    "pull_request_tasks": (*_BELOW_A_REQUEST, "id"),
+    "pipelines": ("uuid",),
+    "pipeline_steps": ("uuid",),
+    "environments": ("uuid",),
+    "deployments": ("uuid",),
+}  # fmt: skip
+"""The streams that are read unless somebody deselects them, and their primary keys."""
+
+_OFF: dict[str, Key] = {
+    "workspace_repository_permissions": ("repository_uuid", "user_uuid"),
+    "workspace_hooks": ("uuid",),
+    "workspace_variables": ("uuid",),
+    "workspace_runners": ("uuid",),
+    "current_user": ("uuid",),
+    "current_user_emails": ("email",),
+    "current_user_ssh_keys": ("uuid",),
+    "current_user_gpg_keys": ("fingerprint",),
+    "project_default_reviewers": ("project_uuid", "user_uuid"),
+    "project_user_permissions": ("project_uuid", "user_uuid"),
+    "project_group_permissions": ("project_uuid", "group_slug"),
+    "project_branching_models": ("project_uuid",),
+    "project_deploy_keys": ("project_uuid", "id"),
+    "snippets": ("workspace", "id"),
+    "snippet_comments": ("workspace", "snippet_id", "id"),
+    "snippet_commits": ("workspace", "snippet_id", "hash"),
+    "commit_statuses": ("repository_uuid", "commit_hash", "key"),
+    "commit_comments": ("repository_uuid", "id"),
+    "commit_diffstat": ("repository_uuid", "commit_hash", "path", "status"),
+    "commit_reports": ("repository_uuid", "commit_hash", "uuid"),
+    "commit_report_annotations": ("repository_uuid", "report_uuid", "uuid"),
+    "pull_request_commits": (*_BELOW_A_REQUEST, "hash"),
+    "pull_request_diffstat": (*_BELOW_A_REQUEST, "path", "status"),
+    "pull_request_statuses": (*_BELOW_A_REQUEST, "commit_hash", "key"),
+    "pipeline_test_reports": ("step_uuid",),
+    "pipeline_test_cases": ("step_uuid", "uuid"),
+    "pipeline_variables": ("uuid",),
+    "pipeline_schedules": ("uuid",),
+    "pipeline_schedule_executions": ("repository_uuid", "schedule_uuid", "execution"),
+    "pipeline_known_hosts": ("uuid",),
+    "pipeline_caches": ("uuid",),
+    "pipeline_runners": ("uuid",),
+    "pipelines_config": _OF_A_REPOSITORY,
+    "deployment_variables": ("uuid",),
+    "branch_restrictions": ("repository_uuid", "id"),
+    "branching_models": _OF_A_REPOSITORY,
+    "branching_model_settings": _OF_A_REPOSITORY,
+    "deploy_keys": ("repository_uuid", "id"),
+    "repository_hooks": ("uuid",),
+    "repository_user_permissions": ("repository_uuid", "user_uuid"),
+    "repository_group_permissions": ("repository_uuid", "group_slug"),
+    "repository_override_settings": _OF_A_REPOSITORY,
+    "downloads": ("repository_uuid", "name"),
+    "forks": ("repository_uuid", "uuid"),
+    "watchers": ("repository_uuid", "user_uuid"),
+    "source_files": ("repository_uuid", "path"),
+    "hook_events": ("subject_type", "event"),
+}
+"""The streams that are read only when somebody selects them, and their primary keys."""
+
+KEYS = _ON | _OFF
+STREAMS = tuple(_ON)
+ALL_STREAMS = tuple(KEYS)
+
+_KINDS = {
+    "workspace_members": "members",
+    "workspace_permissions": "permissions",
+    "users": "members",
+    "pull_request_participants": "pull_requests",
+    "default_reviewers": "effective_default_reviewers",
+}
+_ON_COMMITS = {"commit_statuses", "commit_comments", "commit_reports"}
+_OF_THE_PIPELINES_SERVICE = {
+    "workspace_variables", "workspace_runners", "pipelines", "pipeline_steps",
+    "pipeline_test_reports", "pipeline_test_cases", "pipeline_variables", "pipeline_schedules",
+    "pipeline_schedule_executions", "pipeline_known_hosts", "pipeline_caches", "pipeline_runners",
+    "pipelines_config", "environments", "deployments", "deployment_variables",
+}  # fmt: skip
+_SECRET = {
+    "workspace_variables": "value",
+    "pipeline_variables": "value",
+    "deployment_variables": "value",
+    "workspace_hooks": "secret",
+    "repository_hooks": "secret",
+    "workspace_runners": "oauth_client",
+    "pipeline_runners": "oauth_client",
+}
+_SECRET_OF_AN_IMAGE = {"username", "password", "email", "aws"}
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$")
+
+
+def key_of(stream: str, row: Row) -> Key:
+    """Return what identifies a row of a stream."""
+    return tuple(row[name] for name in KEYS[stream])
 
 
 def truth(world: World, stream: str) -> dict[Key, Row]:
     """Return a stream's rows as a perfect client would keep them, by key."""
-    found: dict[Key, Row] = {}
-    for key, row in _rows(world, stream):
+    return {key: row for key, (_, row) in with_columns(world, stream).items()}
+
+
+def with_columns(world: World, stream: str) -> dict[Key, tuple[Row, Row]]:
+    """Return, by key, the columns that the tap adds to each row, and the row."""
+    facts = Facts(world)
+    found: dict[Key, tuple[Row, Row]] = {}
+    for told in _told(facts, stream):
+        made = columns(facts, stream, told)
+        if stream in _OF_THE_PIPELINES_SERVICE:
+            made = in_microseconds(made)
+        key = key_of(stream, {**told.row, **made})
         assert key not in found or stream == "users", f"{key} is no key of {stream}"
-        found[key] = as_written(row, stream)
+        found[key] = made, content(as_written(told.row, stream), stream)
     return found
 
 
-def _rows(world: World, stream: str) -> Iterator[tuple[Key, Row]]:
-    if stream == "users":
-        for _, _, _, row in world.truth("members"):
-            yield (row["user"]["uuid"],), row["user"]
-    elif stream == "pull_request_participants":
-        for key, row in _rows(world, "pull_requests"):
+def _told(facts: Facts, stream: str) -> Iterator[Told]:
+    """Yield what a client can read."""
+    for workspace, slug, parent, row in facts.world.truth(_KINDS.get(stream, stream)):
+        if stream == "users":
+            yield Told("", None, None, row["user"])
+        elif stream == "repositories":
+            yield Told(workspace, None, None, row)
+        elif stream == "pull_request_participants":
             for one in row["participants"]:
-                yield (*key, one["user"]["uuid"]), one
-    elif stream == "default_reviewers":
-        for repo in world.repositories():
-            own = {user.uuid: (user, "repository") for user in repo.default_reviewers}
-            above = {user.uuid: (user, "project") for user in repo.project.default_reviewers}
-            for uuid, (user, kind) in {**above, **own}.items():
-                shown = world.shapes.account(user)
-                row = {"type": "default_reviewer", "reviewer_type": kind, "user": shown}
-                yield (repo.uuid, uuid), row
-    else:
-        for workspace, slug, parent, row in world.truth(_KINDS.get(stream, stream)):
-            where = world.repository(f"{workspace}/{slug}").uuid if slug else ""
-            yield _key(stream, where, parent, row), row
+                yield Told(workspace, slug, row["id"], one)
+        elif _readable(facts, stream, slug, parent):
+            yield Told(workspace, slug, parent, row)
 
 
-def _key(stream: str, where: str, parent: Any, row: Row) -> Key:  # noqa: PLR0911 - a table
-    if stream in _KINDS:
-        return row["workspace"]["uuid"], row["user"]["uuid"]
-    if stream in {"branches", "tags"}:
-        return where, row["name"]
-    if stream == "commits":
-        return where, row["hash"]
-    if stream == "pull_requests":
-        return where, row["id"]
-    if stream in {"pull_request_comments", "pull_request_tasks"}:
-        return where, parent, row["id"]
-    if stream == "pull_request_activity":
-        kind = next(name for name in row if name != "pull_request")
-        entry = row[kind]
-        who = entry.get("user") or entry.get("author")
-        number = str(entry["id"]) if kind == "comment" else ""
-        when = entry.get("date") or entry.get("created_on")
-        return where, parent, kind, when, who["uuid"], number
-    return (row["uuid"],)
+def _readable(facts: Facts, stream: str, slug: str | None, parent: Any) -> bool:
+    """Whether a row can be come by: of people one's own, of commits what branches lead to."""
+    if stream.startswith("current_user"):
+        return bool(parent == facts.me)
+    if stream == "commit_report_annotations":
+        return (slug, facts.reports[parent]) in facts.dates
+    return stream not in _ON_COMMITS or (slug, parent) in facts.dates
 
 
 def as_written(row: Row, stream: str) -> Row:
     """Return a row with the changes that the tap documents: dates, secrets, displaced objects."""
-    shown = row
-    if stream in _OF_THE_PIPELINES_SERVICE:
-        shown = in_microseconds(shown)
-    if stream not in {"repositories", "workspaces"}:
-        names = {"repository": "repository_object", "workspace": "workspace_object"}
-        shown = {names.get(name, name): value for name, value in shown.items()}
-    if stream == "repositories" and "workspace" in shown:
-        shown = dict(shown)
-        shown["workspace_object"] = shown.pop("workspace")
+    shown = in_microseconds(row) if stream in _OF_THE_PIPELINES_SERVICE else row
+    names = {"repository": "repository_object", "workspace": "workspace_object"}
+    secret = _SECRET.get(stream)
+    shown = {names.get(name, name): value for name, value in shown.items() if name != secret}
     if isinstance(shown.get("image"), dict):
-        hidden = {"username", "password", "email", "aws"}
-        kept = {name: value for name, value in shown["image"].items() if name not in hidden}
-        shown = {**shown, "image": kept}
+        image = shown["image"]
+        shown["image"] = {name: image[name] for name in image if name not in _SECRET_OF_AN_IMAGE}
+    if stream in {"workspace_hooks", "repository_hooks"} and shown.get("url"):
+        shown["url"] = without_user_info(shown["url"])
+    if isinstance(shown.get("links"), dict) and "clone" in shown["links"]:
+        clone = shown["links"]["clone"]
+        hrefs = [{**one, "href": without_user_info(one["href"])} for one in clone]
+        shown["links"] = {**shown["links"], "clone": hrefs}
     return shown
+
+
+def without_user_info(address: str) -> str:
+    """Return an address without the name and password of somebody."""
+    return re.sub(r"^(\w+://)[^/@]*@", r"\1", address)
 
 
 def in_microseconds(value: Any) -> Any:
@@ -123,9 +206,7 @@ def in_microseconds(value: Any) -> Any:
 
 def content(row: Row, stream: str) -> Row:
     """Return a written row without the columns that the tap adds."""
-    made = CONTEXT | MADE.get(stream, set()) | {"_version"}
-    if stream == "repositories":
-        made = made - {"repository"}
+    made = CONTEXT | set(MADE.get(stream, ())) | {"_version"}
     return {name: value for name, value in row.items() if name not in made}
 
 

@@ -90,7 +90,8 @@ class World(Delivery, Running, Insights, Snippets, Setup, Grants, Keys):
         The parent is what the rows are read below: a commit, a pull request, a pipeline, a
         step, a project's key, and for the kinds `current_user…` the caller's uuid.
         Pending comments and tasks are not among them: each is shown to its author only.
-        Rows of pull_requests carry reviewers and participants as well.
+        Rows carry what lists hide unless it is asked for: reviewers and participants of pull
+        requests, the keys themselves of current_user_gpg_keys, and their subkeys.
         """
         with self.lock:
             return rows_of(self, kind)

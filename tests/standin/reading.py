@@ -69,7 +69,7 @@ OF_STEP = {
 OF_CALLER = {
     "current_user_emails": "/user/emails",
     "current_user_ssh_keys": "/users/{}/ssh-keys",
-    "current_user_gpg_keys": "/users/{}/gpg-keys",
+    "current_user_gpg_keys": "/users/{}/gpg-keys?fields=%2Bvalues.key,%2Bvalues.subkeys",
 }
 
 

@@ -149,12 +149,51 @@ def test_diffstat_redirects(read: Client) -> None:
     assert {"lines_added", "old", "new"} <= set(read.get(answer.headers["location"]).values[0])
 
 
+def test_diffstat_link(read: Client) -> None:
+    """A pull request links to the repository's diffstat: `owner/name:source%0Ddestination`."""
+    row = read.get(f"{CONTROL}/pullrequests/1").json
+    ends = (row["source"]["commit"]["hash"], row["destination"]["commit"]["hash"])
+    link = row["links"]["diffstat"]["href"]
+    place = f"{read.server.api_url}{CONTROL}/diffstat/halley-labs/telescope-control"
+    assert link == f"{place}:{ends[0]}%0D{ends[1]}?from_pullrequest_id=1&topic=true"
+    assert row["links"]["diff"]["href"] == link.replace("/diffstat/", "/diff/")
+    behind = read.get(f"{CONTROL}/pullrequests/1/diffstat").headers["location"]
+    assert behind == link
+    rows = read.all(link, pagelen=1)
+    assert rows == read.get(link).values
+    assert len(rows) > 1
+    assert "+++ b/" in read.get(row["links"]["diff"]["href"]).body.decode()
+
+
+def test_status_of_a_pull_request(read: Client) -> None:
+    """The statuses of a pull request name commits by 12 digits, those of a commit by 40."""
+    short = read.get(f"{CONTROL}/pullrequests/1/statuses").values[0]
+    name = short["commit"]["hash"]
+    assert len(name) == 12
+    long = read.get(f"{CONTROL}/commit/{name}/statuses").values[0]
+    assert len(long["commit"]["hash"]) == 40
+    assert (short["uuid"], short["key"]) == (long["uuid"], long["key"])
+
+
+def test_forgotten_author(world: World, api: Client) -> None:
+    """An author that nobody knows any more is null, and cannot be asked for."""
+    (one,), ann = _open(world)
+    world.comment(one, ann, "Mine")
+    world.forget_author(one)
+    assert api.get(PULLS).values[0]["author"] is None
+    comment, update = api.get(f"{PULLS}/activity").values
+    assert update["update"]["author"] is None
+    assert comment["comment"]["user"]["uuid"] == ann.uuid
+    assert api.get(PULLS, q=f'author.uuid="{ann.uuid}"').values == []
+
+
 def test_lost_fork(read: Client) -> None:
     """A deleted fork leaves `source.repository` null, and the commits answer 404."""
     rows = read.all(f"{CONTROL}/pullrequests", q="id>0", pagelen=50)
     lost = next(row for row in rows if row["source"]["repository"] is None)
     assert lost["source"]["commit"] is None
     assert read.get(f"{CONTROL}/pullrequests/{lost['id']}/commits").status == 404
+    assert read.get(lost["links"]["diffstat"]["href"]).status == 404
     assert lost["author"]["display_name"] == "Former user"
 
 

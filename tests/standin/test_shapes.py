@@ -49,6 +49,7 @@ def _plain(value: Any) -> bool:
         ("downloads", "user", {"object", "null"}),
         ("pipeline_known_hosts", "public_key", {"object", "absent"}),
         ("pipeline_schedule_executions", "pipeline", {"object", "absent"}),
+        ("pull_requests", "author", {"object", "null"}),
         ("pipeline_variables", "value", {"str", "absent"}),
         ("project_deploy_keys", "created_by", {"object", "absent"}),
         ("snippets", "creator", {"object", "null"}),
@@ -60,6 +61,20 @@ def _plain(value: Any) -> bool:
 def test_nulls_and_gaps(shared: BitbucketServer, kind: str, path: str, values: set[str]) -> None:
     """Fields are null where Bitbucket has nulls, and absent where it leaves them out."""
     assert _seen(shared, kind, path) == values
+
+
+def test_errors_of_schedules(shared: BitbucketServer) -> None:
+    """A schedule fails more than once in the same way, with nothing that tells it apart."""
+    rows = shared.world.rows("pipeline_schedule_executions")
+    errors = [row for row in rows if "error" in row]
+    assert max(errors.count(row) for row in errors) == 2
+
+
+def test_pipelines_on_and_off(shared: BitbucketServer) -> None:
+    """Pipelines is on in some repositories, was on in another, and was never on in one."""
+    rows = shared.world.rows("pipelines_config")
+    assert {row["enabled"] for row in rows} == {True, False}
+    assert len(rows) == len(list(shared.world.repositories())) - 1
 
 
 @pytest.mark.parametrize("kind", ["repository_hooks", "workspace_hooks"])

@@ -76,9 +76,6 @@ class Insights(Ground):
         reasons: Sequence[tuple[str, str]] = (),
     ) -> Case:
         """Let a step report a test: SUCCESSFUL, FAILED, ERROR or SKIPPED, with reasons."""
-        stamp = self.now.stamp()
-        made = Case(
-            self._uuid("case"), name, package, status, duration, stamp, list(reasons)
-        )  # fmt: skip
+        made = Case(self._uuid("case"), name, package, status, duration, list(reasons))
         step.tests.append(made)
         return made

@@ -136,6 +136,11 @@ class Reviews(Histories):
         pull_request.updated_on = stamp
         self._record(pull_request, "update", stamp, pull_request.author, changes={})
 
+    @change
+    def forget_author(self, pull_request: PullRequest) -> None:
+        """Forget who opened a pull request: its author is null from now on."""
+        pull_request.author_forgotten = True
+
     # -- talking ---------------------------------------------------------------------------
 
     @change

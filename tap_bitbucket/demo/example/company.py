@@ -104,7 +104,7 @@ def _found(world: World, anchor: datetime) -> Company:
         world.add_variable(repositories[slug], "DEPLOY_KEY", "hunter2", secured=True)
     world.set_default_reviewers(workspace.projects["SKY"], people["tomasz"])
     world.disable_pipelines(old)
-    world.disable_pipelines(repositories["sandbox"])
+    world.disable_pipelines(repositories["sandbox"], never=False)
     return Company(world, anchor, people, former, robot, repositories)
 
 

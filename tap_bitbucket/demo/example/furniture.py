@@ -182,12 +182,16 @@ def _files(company: Company) -> None:
 
 
 def _onlookers(company: Company) -> None:
-    """Let people watch and fork; one fork is in a workspace of somebody else's."""
+    """Let people watch and fork; one fork is in a workspace of somebody else's.
+
+    Nobody knows any more who opened the first pull request on the infrastructure.
+    """
     world, places = company.world, company.repositories
     control = places["telescope-control"]
     for user in (company.people["tomasz"], company.former, company.robot):
         world.watch(control, user)
     world.watch(places["star-catalog"], company.people["diego"])
+    world.forget_author(places["infrastructure"].pull_requests[1])
     stranger = world.add_user("Nora Petrov")
     world.add_fork_elsewhere(control, stranger)
     world.add_fork_elsewhere(control, stranger, "telescope-control-south", language="python")

@@ -49,9 +49,10 @@ def _schedules(company: Company) -> None:
     nightly = world.add_schedule(control, "0 0 3 * * ? *")
     for pipeline in control.pipelines[:3]:
         world.execute(nightly, pipeline)
-    world.execute(
-        nightly, error=("plan-service.parse.parse-error", "The configuration cannot be read.")
-    )
+    for _ in range(2):
+        world.execute(
+            nightly, error=("plan-service.parse.parse-error", "The configuration cannot be read.")
+        )
     weekly = world.add_schedule(control, "0 30 4 ? * MON *", pattern="screenshots")
     world.set_schedule(weekly, enabled=False)
     world.execute(weekly, error=("plan-service.reference.missing", "There is no such branch."))

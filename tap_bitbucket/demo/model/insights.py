@@ -56,5 +56,4 @@ class Case:
     package: str
     status: str
     duration: float
-    created_on: datetime
     reasons: list[tuple[str, str]] = field(default_factory=list)

@@ -92,6 +92,7 @@ class PullRequest:
     queued: bool = False
     close_source_branch: bool = False
     reason: str = ""
+    author_forgotten: bool = False
     closed_by: User | None = None
     merge_hash: str | None = None
     reviewers: list[User] = field(default_factory=list)
@@ -100,6 +101,11 @@ class PullRequest:
     tasks: list[Task] = field(default_factory=list)
     activity: list[Activity] = field(default_factory=list)
     commits: list[str] = field(default_factory=list)
+
+    @property
+    def known_author(self) -> User | None:
+        """Who opened it, unless that is forgotten."""
+        return None if self.author_forgotten else self.author
 
     @property
     def comment_count(self) -> int:

@@ -141,9 +141,10 @@ class CommitShapes(PlaceShapes):
             "links": links(self=own, meta=f"{own}?format=meta"),
         }
 
-    def status(self, status: Status, repo: Repository) -> Json:
-        """Show a build status."""
-        own = f"{self.base}/repositories/{repo.full_name}/commit/{status.commit}"
+    def status(self, status: Status, repo: Repository, digits: int = 40) -> Json:
+        """Show a build status; pull requests shorten the commit's hash to 12 digits."""
+        name = status.commit[:digits]
+        own = f"{self.base}/repositories/{repo.full_name}/commit/{name}"
         return {
             "type": "build",
             "uuid": status.uuid,
@@ -155,7 +156,7 @@ class CommitShapes(PlaceShapes):
             "description": status.description,
             "created_on": times.core(status.created_on),
             "updated_on": times.core(status.updated_on),
-            "commit": self.commit_ref(repo, status.commit),
+            "commit": self.commit_ref(repo, name),
             "repository": self.repository_ref(repo),
             "links": links(self=f"{own}/statuses/build/{quote(status.key)}", commit=own),
         }

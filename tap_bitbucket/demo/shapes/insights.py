@@ -79,7 +79,6 @@ class InsightShapes(PlaceShapes):
             "fully_qualified_name": f"{case.package}.{case.name}",
             "status": case.status,
             "duration": f"PT{case.duration:g}S",
-            "created_on": times.pipelines(case.created_on),
         }
 
     def test_reason(self, reason: tuple[str, str]) -> Json:

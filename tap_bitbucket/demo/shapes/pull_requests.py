@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from tap_bitbucket.demo import times
 from tap_bitbucket.demo.model import (
@@ -19,8 +20,8 @@ from tap_bitbucket.demo.shapes.commits import MERGE_STRATEGIES, CommitShapes
 
 Json = dict[str, Any]
 _ACTIONS = (
-    "decline", "diffstat", "commits", "merge", "request-changes", "diff", "comments",
-    "activity", "approve", "statuses",
+    "decline", "commits", "merge", "request-changes", "comments", "activity", "approve",
+    "statuses",
 )  # fmt: skip
 
 
@@ -49,11 +50,19 @@ class PullRequestShapes(CommitShapes):
             "repository": self.repository_ref(repo) if repo is not None else None,
         }
 
+    def changes_address(self, it: PullRequest, kind: str) -> str:
+        """Say where a pull request's `diff` or `diffstat` is: in its repository, not below it."""
+        origin = it.source_repository or it.repository
+        ends = quote(f"{it.source_hash[:12]}\r{it.destination_hash[:12]}")
+        place = f"{self.base}/repositories/{it.repository.full_name}/{kind}"
+        return f"{place}/{origin.full_name}:{ends}?from_pullrequest_id={it.id}&topic=true"
+
     def pull_request(self, it: PullRequest) -> Json:
         """Show a pull request as lists do: without reviewers, participants and `rendered`."""
         name = it.repository.full_name
         own = f"{self.base}/repositories/{name}/pullrequests/{it.id}"
         hrefs = {action: f"{own}/{action}" for action in _ACTIONS}
+        hrefs |= {kind: self.changes_address(it, kind) for kind in ("diff", "diffstat")}
         merged = self.commit_ref(it.repository, it.merge_hash[:12]) if it.merge_hash else None
         origin = it.source_repository
         place = it.repository
@@ -66,7 +75,7 @@ class PullRequestShapes(CommitShapes):
             "state": it.state,
             "draft": it.draft,
             "queued": it.queued,
-            "author": self.account(it.author),
+            "author": self.account(it.known_author) if it.known_author else None,
             "source": self._end(origin, origin or place, it.source_branch, it.source_hash),
             "destination": self._end(place, place, it.destination_branch, it.destination_hash),
             "merge_commit": merged,
@@ -190,6 +199,7 @@ class PullRequestShapes(CommitShapes):
     def _update(self, entry: Activity) -> Json:
         it, then = entry.pull_request, entry.snapshot
         origin, place = it.source_repository, it.repository
+        who = it.known_author if entry.user is it.author else entry.user
         changes = dict(then["changes"])
         if "reviewers" in changes:
             changes["reviewers"] = {
@@ -199,7 +209,7 @@ class PullRequestShapes(CommitShapes):
             }
         return {
             "date": times.core(entry.date),
-            "author": self.account(entry.user),
+            "author": self.account(who) if who else None,
             "title": then["title"],
             "description": then["description"],
             "state": then["state"],

@@ -26,8 +26,10 @@ def _ssh_keys(world: World, user: User) -> Rows:
 
 
 def _gpg_keys(world: World, user: User) -> Rows:
+    hidden = world.shapes.hidden_of_gpg_keys()
     for one in user.gpg_keys:
-        yield user.uuid, world.shapes.gpg_key(one)
+        more = {name: show(one) for name, show in hidden.items()}
+        yield user.uuid, world.shapes.gpg_key(one) | more
 
 
 KINDS: dict[str, OfUser] = {

@@ -49,7 +49,7 @@ def _request_statuses(world: World, repo: Repository) -> Rows:
     for one in repo.pull_requests.values():
         for name in one.commits:
             for status in repo.statuses.get(name, []):
-                yield one.id, world.shapes.status(status, repo)
+                yield one.id, world.shapes.status(status, repo, 12)
 
 
 def _request_diffstat(world: World, repo: Repository) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tap_bitbucket.demo import errors
 from tap_bitbucket.demo.call import Call, Listing, Reply
 from tap_bitbucket.demo.model import Commit
 from tap_bitbucket.demo.paging import Paging
@@ -9,12 +10,27 @@ from tap_bitbucket.demo.routing import REPOSITORY, R, route
 from tap_bitbucket.demo.views import changes_of
 
 DIFFSTAT = Paging(default=500, maximum=5000)
-_DIFF_PARAMS = ("ignore_whitespace", "merge", "path", "renames", "topic")
+_DIFF_PARAMS = (
+    "ignore_whitespace", "merge", "path", "renames", "topic", "from_pullrequest_id",
+)  # fmt: skip
 
 
 def _spec(call: Call) -> tuple[Commit, list[Commit]]:
-    """Read `hash` or `a..b` (changes of a that b lacks)."""
-    head, dots, base = call.args["spec"].partition("..")
+    r"""Read `hash` or `a..b` (changes of a that b lacks).
+
+    Pull requests write `owner/name:a\rb`, with the repository that a comes from; 404 when it is
+    gone.
+    """
+    spec = call.args["spec"]
+    head, dots, base = spec.partition("..")
+    if "\r" in spec:
+        head, dots, base = spec.rpartition(":")[2].partition("\r")
+        number = call.param("from_pullrequest_id") or ""
+        lost = [
+            str(one.id) for one in call.repo.pull_requests.values() if not one.source_repository
+        ]
+        if number in lost:
+            raise errors.repository_missing()
     commit = call.commit(head)
     if not dots:
         return commit, [commit]

@@ -22,9 +22,9 @@ PULL_REQUESTS = table(
     source__repository__full_name="source_repository.full_name",
     source__repository__uuid="source_repository.uuid",
     destination__branch__name="destination_branch",
-    author__uuid="author.uuid",
-    author__account_id="author.account_id",
-    author__nickname="author.nickname",
+    author__uuid="known_author.uuid",
+    author__account_id="known_author.account_id",
+    author__nickname="known_author.nickname",
     reviewers__uuid="reviewers.uuid",
     reviewers__account_id="reviewers.account_id",
     reviewers__nickname="reviewers.nickname",
@@ -82,7 +82,7 @@ def of_a_person(call: Call) -> Listing:
         for repo in call.workspace.repositories.values()
         if sees(call.identity, repo)
         for one in repo.pull_requests.values()
-        if name in (one.author.uuid, one.author.account_id)
+        if one.known_author and name in (one.known_author.uuid, one.known_author.account_id)
     ]
     hidden = call.shapes.hidden_of_pull_requests()
     return Listing(_in_states(call, rows, _states(call)), call.shapes.pull_request, hidden)
@@ -115,17 +115,17 @@ def statuses(call: Call) -> Listing:
     rows = [
         status for name in call.pull_request.commits for status in call.repo.statuses.get(name, [])
     ]
-    return Listing(rows, lambda status: call.shapes.status(status, call.repo))
+    return Listing(rows, lambda status: call.shapes.status(status, call.repo, 12))
 
 
 def _redirected(call: Call, kind: str) -> Reply:
+    """Send to where the pull request's own link leads; the parameters go along."""
     one = call.pull_request
     if one.source_repository is None:
         raise errors.repository_missing()
-    place = f"{call.origin}/2.0/repositories/{one.repository.full_name}"
-    spec = f"{one.source_hash[:12]}..{one.destination_hash[:12]}"
     query = call.url_with().partition("?")[2]
-    return Reply(302, "", {"Location": f"{place}/{kind}/{spec}" + (f"?{query}" if query else "")})
+    place = call.shapes.changes_address(one, kind)
+    return Reply(302, "", {"Location": place + (f"&{query}" if query else "")})
 
 
 @route(f"{R}/pullrequests/{{pull_request_id}}/diffstat", PULL_REQUEST, params=("page", "pagelen"))

@@ -8,8 +8,8 @@ Workspaces and projects have schemas, too; what belongs to none is in the schema
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _LONGEST = 63
 """Characters of a name that PostgreSQL keeps."""
+
+_GOOD = re.compile(r"(?!pg_|information_schema$)[a-z]")
+"""How a schema's name may begin: PostgreSQL keeps some names for itself."""
+
+logger = logging.getLogger("tap-bitbucket")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,11 @@ class _Named(msgspec.Struct):
     key: str | None = None
     full_name: str | None = None
 
+    @property
+    def own_name(self) -> str:
+        """Return a repository's slug or a project's key."""
+        return self.slug or self.key or (self.full_name or "").rpartition("/")[2]
+
 
 def find_places(tap: TapBitbucket) -> list[Place]:
     """Ask Bitbucket which workspaces, projects and repositories there are.
@@ -86,20 +96,26 @@ def find_places(tap: TapBitbucket) -> list[Place]:
         for _ in reading.source():
             pass
     slugs = [workspace.slug for workspace in workspaces]
+    if not scouts["workspaces"].configured():
+        logger.warning(
+            "Name the workspaces in the setting 'workspaces': with a second one that the "
+            "credential sees, the database schemas get other names."
+        )
     plain = slugs[:1] if len(slugs) == 1 or scouts["workspaces"].configured() else []
     found = [NOWHERE]
+    names, of_projects, of_repositories = _Names(), _Names(), _Names()
     for slug in slugs:
-        prefix = "" if slug in plain else f"{schema_name(slug)}__"
-        found.append(Place("workspace", slug, slug, schema_name(slug)))
-        projects = _told(tap, scouts["projects"], slug)
-        for one, name in _named(projects, prefix):
+        own = names.give(slug, slug)
+        found.append(Place("workspace", slug, slug, own))
+        prefix = "" if slug in plain else f"{own}__"
+        for one, name in of_projects.of(_told(tap, scouts["projects"], slug), prefix):
             tap.directory.add_project(one.uuid, one.key or "", slug)
             if scouts["projects"].wanted(one.key):
                 found.append(Place("project", one.uuid, f"{slug}/{one.key}", name))
         repositories = _told(tap, scouts["repositories"], slug)
         found += [
             Place("repository", one.uuid, one.full_name or "", name)
-            for one, name in _named(repositories, prefix)
+            for one, name in of_repositories.of(repositories, prefix)
             if one.uuid in tap.directory.repositories
         ]
     return found
@@ -120,30 +136,41 @@ def _told(tap: TapBitbucket, stream: BitbucketStream, workspace: str) -> list[_N
     return rows
 
 
-def _named(rows: Iterable[_Named], prefix: str) -> Iterator[tuple[_Named, str]]:
-    """Give each row a name of its own, by the whole list, so that no filter or shard matters.
+class _Names:
+    """Names of one kind, each given once.
 
-    The oldest that wants a name has it, so what is added later takes it from nobody.
+    They are given by the whole list, so that no filter or shard matters, and the oldest that
+    wants a name has it, so that what is added later takes it from nobody.
     """
-    rows = list(rows)
-    names: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: (row.created_on or "", row.uuid)):
-        wanted = schema_name(prefix + (row.slug or row.key or (row.full_name or "").split("/")[-1]))
-        if wanted in names.values():
-            wanted = f"{wanted[: _LONGEST - 9]}_{_digest(row.uuid)}"
-        names[row.uuid] = wanted
-    for row in rows:
-        yield row, names[row.uuid]
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, rows: list[_Named], prefix: str) -> list[tuple[_Named, str]]:
+        """Return the rows of a workspace's list with their names."""
+        names = {
+            row.uuid: self.give(prefix + row.own_name, row.uuid)
+            for row in sorted(rows, key=lambda row: (row.created_on or "", row.uuid))
+        }
+        return [(row, names[row.uuid]) for row in rows]
+
+    def give(self, name: str, identity: str) -> str:
+        """Return a name that is still free."""
+        wanted = schema_name(name)
+        if wanted in self._taken:
+            wanted = f"{wanted[: _LONGEST - 9]}_{_digest(identity)}"
+        self._taken.add(wanted)
+        return wanted
 
 
 def schema_name(name: str) -> str:
     """Return a slug or a key as a name that every database takes, without a hyphen.
 
-    >>> schema_name("web-portal.js"), schema_name("2fa")
-    ('web_portal_js', 'r_2fa')
+    >>> schema_name("web-portal.js"), schema_name("2fa"), schema_name("pg-tools")
+    ('web_portal_js', 'r_2fa', 'r_pg_tools')
     """
     plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
-    plain = plain if re.match(r"[a-z]", plain) else f"r_{plain}"
+    plain = plain if _GOOD.match(plain) else f"r_{plain}"
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 9]}_{_digest(name)}"
 
 

@@ -62,10 +62,25 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             request = request.without(name) if value is None else request.with_params({name: value})
             seen.clear()
             continue
+        _expect_objects(request, page)
         yield page
         if listing.enough is not None and listing.enough(page):
             return
         request = next_request(request, page, listing.paging, session.api_url)
+
+
+def _expect_objects(request: Request, page: Page) -> None:
+    """Refuse a page with a sentence where rows should be, which must not count as empty.
+
+    The Free plan has answered so to snippets.
+
+    Raises:
+        SkipPartition: With the sentence.
+    """
+    if page.values and not any(bytes(raw).startswith(b"{") for raw in page.values):
+        said = bytes(page.values[0])[:200].decode(errors="replace")
+        message = f"{request.method} {request.path}: Bitbucket sends no rows, but {said}"
+        raise SkipPartition(message, 402)
 
 
 def _shorter(request: Request, error: Refused) -> tuple[str, str | None] | None:

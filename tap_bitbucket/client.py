@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_bitbucket.directory import Repository
 from tap_bitbucket.fit import Fit
-from tap_bitbucket.http.errors import Fatal, MissingScope, SkipPartition
+from tap_bitbucket.http.errors import Fatal, MissingScope, SkipPartition, StopReading
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
 from tap_bitbucket.plan import Partition
@@ -189,6 +189,9 @@ class BitbucketStream(RelatedStream):
         try:
             yield from self.select(partition, context)
             self.check_absences(context)
+        except StopReading:
+            self._write_bookmark(partition.work.checkpoint(), context)
+            raise
         except SkipPartition as error:
             partition.abandon()
             self.complete = False
@@ -231,6 +234,7 @@ class BitbucketStream(RelatedStream):
                         partition.work.known(row)
                     else:
                         yield self.finished(row)
+            partition.work.done(reading)
 
     def finished(self, row: Row) -> Row:
         """Return a row without secrets and odd values."""
@@ -258,7 +262,9 @@ class BitbucketStream(RelatedStream):
         """Write the partition's state, if its rows are out: all of them, and not only read."""
         if not self.selected:
             return
-        state = work.bookmark()
+        self._write_bookmark(work.bookmark(), context)
+
+    def _write_bookmark(self, state: State | None, context: Context) -> None:
         if state is not None and not self._forced_to_full_table:
             entry = self.get_context_state(context)
             kept = {"context": entry["context"]} if context else {}

@@ -74,6 +74,7 @@ class Parent:
         quiet: Whether what lies below it changes without a trace in it.
         counts: What it says about the number of its children.
         link: Where it says that its children are, if that saves a redirect.
+        builds_on: The keys of those that come before it, as a commit's parents.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Parent:
     quiet: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
     link: str | None = None
+    builds_on: tuple[str, ...] = ()
 
 
 class Feed(Generic[T]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import msgspec
 
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.incremental.commit_walk import between, since, telling
+from tap_bitbucket.incremental.commit_walk import between, oldest_first, since, telling
 from tap_bitbucket.incremental.new_commits import shared_walk
 from tap_bitbucket.incremental.passes import OVERLAP, Context, Pass, Row, Strategy, floor_of
 from tap_bitbucket.plan import Reading
@@ -66,6 +66,8 @@ class BelowCommitsPass(Pass):
         self._edge = earlier(stream.now, self._window)
         self._as_of: str | None = self.before.get("replication_key_value")
         self._unfinished: set[str] = set()
+        self._taken: dict[str, Parent] = {}
+        self._done: dict[str, Parent] = {}
 
     def readings(self) -> Iterator[Reading]:
         """Yield a list per commit, and before them those that tell the commits."""
@@ -77,6 +79,7 @@ class BelowCommitsPass(Pass):
                 yield step
             elif step.key not in taken and self._wanted(step):
                 taken.add(step.key)
+                self._taken[step.key] = step
                 yield self.stream.reading_below(self.context, step)
         if self._walk.first or self._strategy.window is None:
             return
@@ -91,15 +94,41 @@ class BelowCommitsPass(Pass):
                 yield self.stream.reading_below(self.context, step, self.floor)
 
     def _wanted(self, commit: Parent) -> bool:
-        return not self._walk.first or at_or_after(commit.created, self.stream.start_date)
+        first = self._walk.first or self.before.get("partial")
+        return not first or at_or_after(commit.created, self.stream.start_date)
 
     def _new(self) -> Iterator[Reading | Parent]:
         """Yield the walk, unless another stream takes it, and then its commits."""
         if not self._walk.due:
             return
-        if self._to_read and self.stream.directory.read_ahead:
+        if not self.stream.directory.read_ahead:
+            yield from self._walk.feed
+            return
+        if self._to_read:
             yield Reading(lambda: _silently(self._walk.read()), feed=self._walk.feed)
-        yield from self._walk.feed
+        yield from oldest_first(self._walk.feed)
+
+    def done(self, reading: Reading) -> None:
+        """Note that what lies below a commit is out."""
+        commit = self._taken.pop(str(reading.columns.get("commit_hash")), None)
+        if commit is not None:
+            self._done[commit.key] = commit
+
+    def checkpoint(self) -> State | None:
+        """Return a state from which the next run goes on after the commits that are done.
+
+        They are all that their newest ones reach, so these are heads like any others.
+        """
+        if not self._done:
+            return None
+        below = {up for commit in self._done.values() for up in commit.builds_on}
+        heads = {*self.before.get("heads", ()), *self._done} - below
+        state = {**self.before, "heads": sorted(heads), "partial": True}
+        for name in ("context", "repository_updated_on"):
+            state.pop(name, None)
+        unfinished = {*self.before.get("unfinished", ()), *self._unfinished}
+        state |= self._generations(state["heads"]) if self._strategy.window is not None else {}
+        return {**state, **self._read_as_of(unfinished)}
 
     def _recent(self) -> Iterator[Reading | Parent]:
         """Yield the commits that the last run knew and that were new within the window."""
@@ -157,14 +186,19 @@ class BelowCommitsPass(Pass):
             state = self._walk.state()
         if "heads" not in state:
             return None
-        if self._as_of is not None:
-            state["replication_key"] = self._strategy.replication_key
-            state["replication_key_value"] = self._as_of
-        if self._unfinished:
-            state["unfinished"] = sorted(self._unfinished)
+        state |= self._read_as_of(self._unfinished)
         if self._strategy.window is None:
             return state
         return {**state, **self._generations([*state["heads"], *state.get("anchors", ())])}
+
+    def _read_as_of(self, unfinished: Iterable[str]) -> State:
+        state: State = {}
+        if self._as_of is not None:
+            state["replication_key"] = self._strategy.replication_key
+            state["replication_key_value"] = self._as_of
+        if unfinished:
+            state["unfinished"] = sorted(unfinished)
+        return state
 
     def _generations(self, heads: Sequence[str]) -> State:
         """Return the heads and anchors of two moments: a window ago or longer, and since then."""

@@ -10,6 +10,7 @@ still exclude nearly all that is known.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -160,9 +161,33 @@ def telling(
             if not heard:
                 continue
             columns = {"commit_hash": commit.hash, "commit_date": commit.date or None}
-            feed.add(Parent(commit.hash, columns, created=commit.date, changed=commit.date))
+            above = tuple(parent.hash for parent in commit.parents or ())
+            feed.add(Parent(commit.hash, columns, commit.date, commit.date, builds_on=above))
 
     return fill(feed, source, tell)
+
+
+def oldest_first(commits: Iterable[Parent]) -> Iterator[Parent]:
+    """Yield commits so that each comes after all that it builds on.
+
+    The first so many of them are then all that their newest ones reach: a walk goes on from there.
+    """
+    known = {commit.key: commit for commit in commits}
+    order = {key: -number for number, key in enumerate(known)}  # Bitbucket lists the newest first
+    waits = {key: sum(up in known for up in one.builds_on) for key, one in known.items()}
+    below: dict[str, list[str]] = {}
+    for key, one in known.items():
+        for up in one.builds_on:
+            below.setdefault(up, []).append(key)
+    ready = [(order[key], key) for key, count in waits.items() if count == 0]
+    heapq.heapify(ready)
+    while ready:
+        _, key = heapq.heappop(ready)
+        yield known[key]
+        for child in below.get(key, ()):
+            waits[child] -= 1
+            if waits[child] == 0:
+                heapq.heappush(ready, (order[child], child))
 
 
 def since(commits: BitbucketStream, context: Context, floor: str | None) -> Iterator[Page]:

@@ -72,6 +72,13 @@ class Pass:
         """Whether to write a row now."""
         return True
 
+    def done(self, reading: Reading) -> None:
+        """Note that all rows of a list are out."""
+
+    def checkpoint(self) -> State | None:
+        """Return what the state may be after the lists that are done; None leaves it."""
+        return None
+
     def known(self, row: Row) -> None:
         """Look at a row that is not written, since it did not change."""
 

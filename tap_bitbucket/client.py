@@ -86,7 +86,7 @@ class BitbucketStream(RelatedStream):
         """Return a partition's repository."""
         raise NotImplementedError
 
-    def head(self, context: Context) -> str | None:
+    def head(self, context: Context) -> str:
         """Return the commit at the head of the main branch."""
         raise NotImplementedError
 

@@ -122,7 +122,7 @@ class HeadPass(GatedPass):
 
     def _read(self) -> Iterator[Page]:
         head = self.stream.head(self.context)
-        if head is not None and (head != self._head or self.stream.reconciling):
+        if head != self._head or self.stream.reconciling:
             yield from self.stream.tree(self.context, head)
         self._head = head
 

@@ -49,6 +49,7 @@ class SnippetComments(WorkspaceStream):
     scope = "snippet"
     derived = ("snippet_id",)
     nothing_if = GONE
+    home = Snippets.path
     selected_by_default = False
 
 
@@ -62,4 +63,5 @@ class SnippetCommits(WorkspaceStream):
     scope = "snippet"
     derived = ("snippet_id",)
     nothing_if = GONE
+    home = Snippets.path
     selected_by_default = False

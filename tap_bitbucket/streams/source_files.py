@@ -46,8 +46,8 @@ class SourceFiles(RepositoryStream):
     derived = ("commit_hash",)
     selected_by_default = False
 
-    def head(self, context: Context) -> str | None:
-        """Return the commit at the head of the main branch; None if there is no such branch."""
+    def head(self, context: Context) -> str:
+        """Return the commit at the head of the main branch."""
         name = self.repository(context).mainbranch or ""
         text = name.replace("\\", "\\\\").replace('"', '\\"')
         request = Request(
@@ -59,30 +59,30 @@ class SourceFiles(RepositoryStream):
             for _, branch in raw_rows(page, _Branch):
                 if branch.name == name:
                     return str(branch.target.hash)
-        return None
+        message = f"{request.path}: there is no branch '{name}', which is said to be the main one"
+        raise SkipPartition(message)
 
     def tree(self, context: Context, head: str) -> Iterator[Page]:
-        """Yield the files at a commit."""
-        folders = [("", int(self.config["source_max_depth"]))]
+        """Yield the files at a commit, as many levels at once as Bitbucket manages."""
+        reach = int(self.config["source_max_depth"])
+        folders = [("", reach)]
         while folders:
-            folder, depth = folders.pop(0)
+            folder, left = folders.pop(0)
+            depth = min(left, reach)
+            last: list[str] = []
             try:
                 for page in self._folder(context, head, folder, depth):
+                    last += _folders_at(page, folder, depth)
                     page.columns = {"commit_hash": head}
                     yield page
             except SkipPartition as error:
                 if error.status != TOO_LONG or depth == 1:
                     raise
-            else:
+                reach = depth // 2
+                folders.insert(0, (folder, left))
                 continue
-            for page in self._folder(context, head, folder, 1):
-                page.columns = {"commit_hash": head}
-                yield page
-                folders += [
-                    (entry.path, depth - 1)
-                    for _, entry in raw_rows(page, _Entry)
-                    if entry.type == "commit_directory"
-                ]
+            if left > depth:
+                folders += [(path, left - depth) for path in last]
 
     def _folder(self, context: Context, head: str, folder: str, depth: int) -> Iterator[Page]:
         listing = self.listing(context, {"commit_hash": head})
@@ -90,3 +90,11 @@ class SourceFiles(RepositoryStream):
         request = listing.request.with_params({"max_depth": str(depth)})
         listing.request = replace(request, path=request.path + (f"{below}/" if folder else ""))
         return self.pages(listing)
+
+
+def _folders_at(page: Page, folder: str, depth: int) -> Iterator[str]:
+    """Yield the folders of a listing that are as deep as it goes: their own files are not in it."""
+    above = folder.count("/") + 1 if folder else 0
+    for _, entry in raw_rows(page, _Entry):
+        if entry.type == "commit_directory" and entry.path.count("/") + 1 - above == depth:
+            yield entry.path

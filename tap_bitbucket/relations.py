@@ -162,6 +162,11 @@ class RelatedStream(ListedStream):
         """Return the rows below a parent as this run reads them, None if it does not."""
         return self.directory.known(self.entity, self._place(context, parent))
 
+    def told_as_of(self, context: Context, parent: Parent) -> str | None:
+        """Return the moment of what this run's other streams tell about a parent."""
+        told = (self.related(name).told(context, parent) for name in self.through)
+        return next((feed.as_of for feed in told if feed is not None), None)
+
     def parent_of(self, key: str) -> Parent:
         """Return a parent of which only the key is known."""
         raise NotImplementedError

@@ -107,7 +107,7 @@ def _problem(state: object) -> str | None:
 
 _TEXTS = ("unfinished", "heads", "known", "anchors", "window_heads", "later_heads")
 _MAPS = ("seen", "gate_seen")
-_MOMENTS = ("replication_key_value", "gate", "window_from", "later_from")
+_MOMENTS = ("replication_key_value", "gate", "window_from", "later_from", "heads_as_of")
 
 
 def _partition_problem(stream: str, partition: object, *, whole: bool) -> str | None:

@@ -53,7 +53,9 @@ class BelowCommitsPass(Pass):
     """See ``BelowCommits``.
 
     State beside that of ``NewCommits``: ``window_heads`` as of ``window_from``, which is longer
-    ago than the window; and ``later_heads`` as of ``later_from``, which take their place in time.
+    ago than the window; ``later_heads`` as of ``later_from``, which take their place in time;
+    ``heads_as_of``; and ``partial`` where a run ended amid the new commits, in a ``first_pass``
+    or a later one. Only once these are done is it asked again about those known before.
     """
 
     def __init__(self, strategy: BelowCommits, stream: BitbucketStream, context: Context) -> None:
@@ -80,22 +82,39 @@ class BelowCommitsPass(Pass):
             elif step.key not in taken and self._wanted(step):
                 taken.add(step.key)
                 self._taken[step.key] = step
-                yield self.stream.reading_below(self.context, step)
-        if self._walk.first or self._strategy.window is None:
+                yield self._below(step)
+        if self._walk.first or self._in_parts or self._strategy.window is None:
             return
         for key in self.before.get("unfinished", []):
             taken.add(key)
-            yield self.stream.reading_below(self.context, self.stream.parent_of(key), self.floor)
+            yield self._below(self.stream.parent_of(key), self.floor)
         for step in self._recent():
             if isinstance(step, Reading):
                 yield step
             elif step.key not in taken:
                 taken.add(step.key)
-                yield self.stream.reading_below(self.context, step, self.floor)
+                yield self._below(step, self.floor)
+
+    def _below(self, commit: Parent, since: str | None = None) -> Reading:
+        reading = self.stream.reading_below(self.context, commit, since)
+        if reading.feed is not None:
+            reading.feed.as_of = self._as_of
+        told = self.stream.told_as_of(self.context, commit)
+        if told is not None and at_or_after(self._as_of, told):
+            self._as_of = told  # what another stream was told before counts as of then
+        return reading
+
+    @property
+    def _in_parts(self) -> bool:
+        """Whether the last run ended amid the new commits, so that this one goes on there."""
+        return bool(self.before.get("partial"))
+
+    @property
+    def _first_pass(self) -> bool:
+        return self._walk.first or bool(self.before.get("first_pass"))
 
     def _wanted(self, commit: Parent) -> bool:
-        first = self._walk.first or self.before.get("partial")
-        return not first or at_or_after(commit.created, self.stream.start_date)
+        return not self._first_pass or at_or_after(commit.created, self.stream.start_date)
 
     def _new(self) -> Iterator[Reading | Parent]:
         """Yield the walk, unless another stream takes it, and then its commits."""
@@ -117,22 +136,22 @@ class BelowCommitsPass(Pass):
     def checkpoint(self) -> State | None:
         """Return a state from which the next run goes on after the commits that are done.
 
-        They are all that their newest ones reach, so these are heads like any others.
+        They are all that their newest ones reach, so these are heads like any others. The
+        bookmark stays: what was known before was not asked about.
         """
         if not self._done:
             return None
         below = {up for commit in self._done.values() for up in commit.builds_on}
         heads = {*self.before.get("heads", ()), *self._done} - below
         state = {**self.before, "heads": sorted(heads), "partial": True}
+        state |= {"first_pass": True} if self._first_pass else {}
         for name in ("context", "repository_updated_on"):
             state.pop(name, None)
-        unfinished = {*self.before.get("unfinished", ()), *self._unfinished}
-        state |= self._generations(state["heads"]) if self._strategy.window is not None else {}
-        return {**state, **self._read_as_of(unfinished)}
+        return {**state, **self._read_as_of()}
 
     def _recent(self) -> Iterator[Reading | Parent]:
         """Yield the commits that the last run knew and that were new within the window."""
-        if not self._since_edge(self.before.get("replication_key_value")):
+        if not self._since_edge(self.before.get("heads_as_of")):
             return  # all that the last run knew was known for longer than the window
         commits, context = self._commits, self.context
         tips: Sequence[str] = self.before["heads"]
@@ -186,33 +205,40 @@ class BelowCommitsPass(Pass):
             state = self._walk.state()
         if "heads" not in state:
             return None
-        state |= self._read_as_of(self._unfinished)
+        state |= self._read_as_of(whole=not self._in_parts)
         if self._strategy.window is None:
             return state
         return {**state, **self._generations([*state["heads"], *state.get("anchors", ())])}
 
-    def _read_as_of(self, unfinished: Iterable[str]) -> State:
+    def _read_as_of(self, *, whole: bool = False) -> State:
+        """Return the bookmark, and the commits that will go on changing.
+
+        Args:
+            whole: Whether the commits that were known before were asked about, too.
+        """
         state: State = {}
-        if self._as_of is not None:
+        as_of = None if whole else self.before.get("replication_key_value")
+        if as_of or self._as_of:
             state["replication_key"] = self._strategy.replication_key
-            state["replication_key_value"] = self._as_of
-        if unfinished:
-            state["unfinished"] = sorted(unfinished)
-        return state
+            state["replication_key_value"] = as_of or self._as_of
+        known: Iterable[str] = () if whole else self.before.get("unfinished", ())
+        unfinished = sorted({*known, *self._unfinished})
+        return {**state, "unfinished": unfinished} if unfinished else state
 
     def _generations(self, heads: Sequence[str]) -> State:
         """Return the heads and anchors of two moments: a window ago or longer, and since then."""
         names = ("window_heads", "window_from", "later_heads", "later_from")
         known = {name: self.before[name] for name in names if name in self.before}
-        now = {"later_heads": heads, "later_from": self.stream.now}
-        last = self.before.get("replication_key_value")
+        stamp = {"heads_as_of": self.stream.now}
+        now = {"later_heads": heads, "later_from": self.stream.now, **stamp}
+        last = self.before.get("heads_as_of")
         if "later_from" not in known:
             return now
         if last and not self._since_edge(last):
             former = [*self.before["heads"], *self.before.get("anchors", ())]
             return {"window_heads": former, "window_from": last, **now}
         if self._since_edge(known["later_from"]):
-            return known
+            return {**known, **stamp}
         aged = {"window_heads": known["later_heads"], "window_from": known["later_from"]}
         return {**aged, **now}
 

@@ -1,4 +1,8 @@
-"""What is said about a commit, and what it changed: one request per commit."""
+"""What is said about a commit, and what it changed: one request per commit.
+
+See https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/,
+…/api-group-commit-statuses/ and …/api-group-reports/.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ class Diffstat(BitbucketStream):
 
     Bitbucket answers 404 for a rewritten commit or a vanished fork, 400 without a common ancestor,
     and 555 where it takes too long: the list is left out then.
-    A page may hold 5,000 files.
+    A page may hold 5,000 files (…/api-group-commits/, "diffstat").
     """
 
     pagelen = 5000

@@ -1,4 +1,8 @@
-"""The account that signs in, and what belongs to it. Access tokens are nobody: they have none."""
+"""The account that signs in, and what belongs to it. Access tokens are nobody: they have none.
+
+See https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/, …/api-group-ssh/ and
+…/api-group-gpg/.
+"""
 
 from __future__ import annotations
 

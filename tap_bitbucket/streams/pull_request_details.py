@@ -1,4 +1,7 @@
-"""What a pull request consists of, and what builds say about it: one request per pull request."""
+"""What a pull request consists of, and what builds say about it: one request per pull request.
+
+See https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Snippets: small sets of files outside of any repository."""
+"""Snippets: small sets of files outside of any repository.
+
+See https://developer.atlassian.com/cloud/bitbucket/rest/api-group-snippets/.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The files of a repository, at the head of its main branch."""
+"""The files of a repository, at the head of its main branch.
+
+See https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/, which tells of HTTP 555.
+"""
 
 from __future__ import annotations
 

@@ -190,7 +190,8 @@ class BitbucketStream(RelatedStream):
             yield from self.select(partition, context)
             self.check_absences(context)
         except StopReading:
-            self._write_bookmark(partition.work.checkpoint(), context)
+            if self.all_absences_checked(context):
+                self._write_bookmark(partition.work.checkpoint(), context)
             raise
         except SkipPartition as error:
             partition.abandon()

@@ -26,20 +26,33 @@ logger = logging.getLogger("tap-bitbucket")
 
 GONE = frozenset({404, 410})
 
+_LOOKED_INTO = 10
+"""How many absences in a partition are each worth a request."""
+
 
 class Absences:
-    """What was not there in a partition: the first one is looked into at once."""
+    """What was not there in a partition.
+
+    The first ones are looked into at once: is it the partition that is gone? Of many, as where
+    forks vanished, the rest is left to the end.
+
+    Attributes:
+        open: How many are left to the end.
+    """
 
     def __init__(self) -> None:
-        self.any = False
+        self.open = 0
+        self._count = 0
         self._lock = threading.Lock()
 
     def note(self, check: Callable[[], None]) -> None:
-        """Note one; the first makes sure that it is not the partition that is gone."""
+        """Note one, and perhaps make sure that the partition is there."""
         with self._lock:
-            if not self.any:
+            self._count += 1
+            if self._count > _LOOKED_INTO:
+                self.open += 1
+            else:
                 check()
-            self.any = True
 
 
 class RelatedStream(ListedStream):
@@ -81,9 +94,15 @@ class RelatedStream(ListedStream):
         Raises:
             SkipPartition: If the partition cannot be read any more.
         """
-        absences: Absences = self.directory.once(self.name, context, Absences)
-        if absences.any:
+        if self._absences(context).open:
             self._ask_home(context)
+
+    def all_absences_checked(self, context: Context) -> bool:
+        """Whether each 404 so far was made sure of."""
+        return not self._absences(context).open
+
+    def _absences(self, context: Context) -> Absences:
+        return self.directory.once(self.name, context, Absences)
 
     def _ask_home(self, context: Context) -> None:
         if self.home:
@@ -192,8 +211,7 @@ class RelatedStream(ListedStream):
             if error.status not in self.nothing_if:
                 raise
             if error.status in GONE:
-                absences: Absences = self.directory.once(self.name, context, Absences)
-                absences.note(lambda: self._ask_home(context))
+                self._absences(context).note(lambda: self._ask_home(context))
             level = logging.DEBUG if error.status in GONE else logging.WARNING
             logger.log(level, "%s. It is left out.", error)
 

@@ -103,7 +103,8 @@ class Feed(Generic[T]):
         self._changed = threading.Condition()
         self._finished = False
         self._error: BaseException | None = None
-        self._source = None if pump is None else pump()
+        self._pump = pump
+        self._source: Iterator[object] | None = None
 
     def add(self, item: T) -> None:
         """Append an item."""
@@ -127,10 +128,12 @@ class Feed(Generic[T]):
         while True:
             with self._changed:
                 while position >= len(self._items) and not self._finished:
-                    if self._source is None:
+                    if self._pump is None:
                         self._changed.wait()
-                    elif next(self._source, self) is self:
-                        self._finished = True
+                    else:
+                        self._source = self._source or self._pump()
+                        if next(self._source, self) is self:
+                            self._finished = True
                 if position >= len(self._items):
                     if self._error is not None:
                         raise self._error

@@ -180,7 +180,6 @@ SETTINGS = [
     ({"reconcile_every": "weekly"}, ["reconcile_every", "'weekly'", "integer"]),
     ({"fail_on_skipped": "yes"}, ["fail_on_skipped", "'yes'", "boolean"]),
     ({"api_url": "api.bitbucket.org/2.0"}, ["api_url", "'api.bitbucket.org/2.0'", "https://"]),
-    ({"layout": "per_repository"}, ["layout", "not available"]),
     ({"credentials": [{"api_token": "planted-secret"}]}, ["credentials", "not available"]),
     ({"api_token": {"value": "planted-secret"}}, ["api_token", "string"]),
     ({"api_token": ["planted-secret"]}, ["api_token", "string"]),

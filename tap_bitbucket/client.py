@@ -18,7 +18,14 @@ from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
 from tap_bitbucket.plan import Partition
 from tap_bitbucket.relations import RelatedStream
-from tap_bitbucket.rows import Row, drop_secrets, lift, to_microseconds, with_context
+from tap_bitbucket.rows import (
+    Row,
+    drop_named_secrets,
+    drop_secrets,
+    lift,
+    to_microseconds,
+    with_context,
+)
 from tap_bitbucket.selection import cut
 from tap_bitbucket.state import State, at_or_after
 
@@ -228,6 +235,7 @@ class BitbucketStream(RelatedStream):
                     sent = self._fit.row(raw)
                     if sent is None:
                         continue
+                    drop_named_secrets(sent, bytes(raw))
                     row = self.derive(lift(with_context(sent, made), self.lifted), context)
                     if row is None:
                         continue

@@ -12,7 +12,15 @@ Row = dict[str, Any]
 
 _FRACTION = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(.*)$")
 
-_USER_INFO = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@]*@")
+_USER_INFO = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)[^/?#]*@")
+
+_SECRETS = frozenset({"password", "private_key", "secret", "client_secret", "oauth_client", "aws"})
+"""Names of what opens a door, wherever it stands."""
+
+_OF_IMAGES = frozenset({"username", "email"})
+"""How a step signs in to a registry, beside its password."""
+
+_SUSPECT = re.compile(rb'"(?:' + "|".join(sorted(_SECRETS | {"secured"})).encode() + rb')"\s*:')
 
 CLONE: Path = ("links", "clone", ITEMS, "href")
 """Where a repository says how to clone it, by HTTPS with the caller's user name."""
@@ -44,6 +52,32 @@ def drop_secrets(row: Row, paths: Iterable[Path]) -> None:
     for path in paths:
         for holder, key in list(walk(row, path)):
             del holder[key]
+
+
+def drop_named_secrets(row: Row, raw: bytes) -> None:
+    """Remove what is a secret by its name, where no schema describes it.
+
+    Args:
+        row: A row as decoded.
+        raw: What it was decoded from: few rows have such a name, and only those are searched.
+    """
+    if _SUSPECT.search(raw):
+        _drop_named(row)
+
+
+def _drop_named(value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _drop_named(item)
+    elif isinstance(value, dict):
+        gone = _SECRETS.intersection(value) | ({"value"} if "secured" in value else set())
+        for name in gone:
+            value.pop(name, None)
+        for name, below in value.items():
+            if name == "image" and isinstance(below, dict):
+                for one in _OF_IMAGES:
+                    below.pop(one, None)
+            _drop_named(below)
 
 
 def without_user_info(row: Row, *paths: Path) -> Row:

@@ -8,8 +8,9 @@ from functools import partial
 
 from tap_bitbucket.http.errors import SkipPartition, Transient
 from tap_bitbucket.http.paging import Page, Paging, next_request, parse_page
+from tap_bitbucket.http.refusals import Nothing, Refused
 from tap_bitbucket.http.request import Request
-from tap_bitbucket.http.session import Answer, Nothing, Refused, Session
+from tap_bitbucket.http.session import Answer, Session
 
 _LENGTHS = (500, 100, 50, 30, 20, 10)
 

@@ -22,15 +22,14 @@ from tap_bitbucket.http.errors import (
     TOO_LONG,
     Action,
     Fatal,
-    MissingScope,
     SkipPartition,
     Transient,
     Unavailable,
     decide,
     explain,
-    lacks_scope,
 )
 from tap_bitbucket.http.paging import origin
+from tap_bitbucket.http.refusals import Nothing, refusal, without_credential
 from tap_bitbucket.http.request import Request
 
 logger = logging.getLogger("tap-bitbucket.http")
@@ -58,25 +57,6 @@ class Answer:
     status: int
     body: bytes
     at: float
-
-
-class NotFound(SkipPartition):
-    """A 404 whose body the caller may understand better."""
-
-    def __init__(self, reason: str, body: bytes) -> None:
-        super().__init__(reason, 404)
-        self.body = body
-
-
-class Refused(SkipPartition):
-    """A 400: the caller may ask in a simpler way."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, 400)
-
-
-class Nothing(Exception):  # noqa: N818 - no error
-    """There is nothing to read there, and that is fine."""
 
 
 class Session:
@@ -210,13 +190,13 @@ class Session:
                 self.accepted = True
                 return Answer(status, body, at)
             rule = decide(status, body)
-            said = explain(body)
+            said = without_credential(explain(body), authorization)
             reason = f"{request.method} {request.path}: HTTP {status}, {rule.sentence}"
             reason += f" ({said})" if said else ""
             if rule.action is Action.WAIT:
                 self.budget.exhausted(response.headers)
             elif rule.action is not Action.REFRESH:
-                raise _refusal(rule.action, status, body, reason)
+                raise refusal(rule.action, status, body, reason)
             elif not self.authenticator.rejected(authorization):
                 message = f"{reason}. {self.authenticator.explain_rejection()}"
                 raise AuthenticationError(message)
@@ -276,19 +256,6 @@ def _led_astray(request: Request) -> SkipPartition:
         f"{request.method} {request.path}: Bitbucket redirects elsewhere than to the API, "
         "where no token goes"
     )
-
-
-def _refusal(action: Action, status: int, body: bytes, reason: str) -> Exception:
-    """Return the exception that says what to do."""
-    if action is Action.RETRY:
-        return Transient(reason, status)
-    if action is Action.EMPTY:
-        return Nothing(reason)
-    if status == 404:  # noqa: PLR2004
-        return NotFound(reason, body)
-    if status == 400:  # noqa: PLR2004
-        return Refused(reason)
-    return MissingScope(reason, status) if lacks_scope(body) else SkipPartition(reason, status)
 
 
 def _kind(error: Exception) -> str:

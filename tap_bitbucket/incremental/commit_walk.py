@@ -21,8 +21,8 @@ from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.errors import unknown_hashes
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.refusals import NotFound
 from tap_bitbucket.http.request import Request
-from tap_bitbucket.http.session import NotFound
 from tap_bitbucket.incremental.passes import Context, fill, raw_rows
 from tap_bitbucket.state import State, at_or_after
 

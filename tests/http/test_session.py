@@ -26,8 +26,9 @@ from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, SkipPartition, StopReading, Unavailable
 from tap_bitbucket.http.paging import Paging
 from tap_bitbucket.http.reader import Listing, pages
+from tap_bitbucket.http.refusals import Refused
 from tap_bitbucket.http.request import Request
-from tap_bitbucket.http.session import Refused, Session
+from tap_bitbucket.http.session import Session
 
 REPOSITORY = f"{EXAMPLE_WORKSPACE}/telescope-control"
 CONTROL = f"/repositories/{REPOSITORY}"

@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tap_bitbucket.http.errors import SkipPartition, StopReading
+from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.http.errors import Fatal, SkipPartition, StopReading
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.plan import Opening, Reading, Step
 
@@ -27,6 +28,9 @@ WINDOW = 48 * 1024 * 1024
 """Bytes read ahead at most. Decoding happens row by row, so this is what memory goes to."""
 
 _CUT = "the run was stopped"
+
+_ENDS = (AuthenticationError, Fatal, StopReading)
+"""What is not about one list."""
 
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while the main thread waits."""
@@ -62,6 +66,7 @@ class ReadAhead:
         self._held = 0
         self._wanted: Reading | None = None
         self._planned = False
+        self._over = False
         self._opening: Opening | None = None
         self._count = 0
         self._threads = [
@@ -166,6 +171,8 @@ class ReadAhead:
     def _failed(self, reading: Reading, error: BaseException) -> None:
         with self._state:
             reading.error = error
+            # The run ends there: nothing after it is of use, and each would cost a request.
+            self._over |= isinstance(error, _ENDS) and not reading.unwanted
             if reading.partition is not None and isinstance(error, SkipPartition):
                 earlier = reading.partition.failed_at
                 number = reading.number
@@ -175,7 +182,7 @@ class ReadAhead:
     def _next_reading(self) -> Reading | None:
         """Advance the plan to its next list; None at its end."""
         with self._planning:
-            if self._planned:
+            if self._planned or self._over:
                 return None
             step: Step
             while True:

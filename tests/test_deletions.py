@@ -1,4 +1,4 @@
-"""What is deleted in Bitbucket goes from the target, and nothing else ever does."""
+"""What is deleted in Bitbucket goes from the target, at once or in time."""
 
 from __future__ import annotations
 
@@ -7,65 +7,59 @@ from typing import Any
 
 import pytest
 
-from tap_bitbucket.demo import BitbucketServer, Fault
-from tests.story import Story, open_request, story_of
-from tests.support import Run, api_token_config, merge, run_here, tables
-from tests.truth import STREAMS
-
-EVERY_TIME = {
-    "workspaces", "workspace_members", "workspace_permissions", "users", "environments",
-    "default_reviewers",
-}  # fmt: skip
-"""Streams that are read whole in each run."""
-
-SOMETIMES = {"projects", "repositories", "branches", "tags"}
-"""Streams that are read whole once in ``reconcile_every`` days."""
+from tap_bitbucket.demo import BitbucketServer
+from tests.furniture import (
+    EVERY_TIME,
+    FIXED,
+    KEPT,
+    SOMETIMES,
+    Furniture,
+    differences,
+    furnish,
+    order_is_right,
+)
+from tests.story import Story, story_of
+from tests.support import api_token_config, run_here, select
+from tests.truth import ALL_STREAMS, STREAMS
 
 
 @pytest.fixture
 def story(catalog: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
-    """Tell a story in a small world."""
-    with story_of(catalog, monkeypatch, max_retries=0) as told:
+    """Tell a story in a small world, of all streams."""
+    everything = select(catalog, *ALL_STREAMS)
+    with story_of(everything, monkeypatch, max_retries=0) as told:
         yield told
 
 
-def differences(story: Story, *streams: str) -> list[str]:
-    """Return how the target differs from the truth in these streams, or in all."""
-    return [one for name in streams or STREAMS for one in story.differences(name)]
+@pytest.fixture
+def furniture(story: Story) -> Furniture:
+    """Put things of every kind into the world, and sync them."""
+    made = furnish(story)
+    story.clock.later(days=1)
+    run = story.sync()
+    assert run.activated == EVERY_TIME | SOMETIMES
+    assert differences(story) == []
+    return made
 
 
-def order_is_right(run: Run) -> bool:
-    """Whether no row of a stream follows its ACTIVATE_VERSION, and all rows carry its version."""
-    done: dict[str, int] = {}
-    for message in run.messages:
-        if message["type"] == "ACTIVATE_VERSION":
-            done[message["stream"]] = message["version"]
-        elif message["type"] == "RECORD" and message["stream"] in done:
-            return False
-    return all(
-        message["version"] == done[message["stream"]]
-        for message in run.messages
-        if message["type"] == "RECORD" and message["stream"] in done
-    )
-
-
-def make_due(story: Story) -> None:
+def make_due(story: Story, *streams: str) -> None:
     """Let the last reconciliation have been eight days ago."""
     assert story.state is not None
-    for name in SOMETIMES:
+    for name in streams or SOMETIMES:
         story.state["bookmarks"][name]["reconciled_at"] -= 8 * 86_400
 
 
 def test_a_whole_table_is_announced_at_its_end(server: BitbucketServer) -> None:
     """ACTIVATE_VERSION comes after the last row of a pass that held everything, and only then."""
+    often, sometimes = EVERY_TIME & set(STREAMS), SOMETIMES & set(STREAMS)
     first = run_here(api_token_config(server))
-    assert first.activated == EVERY_TIME | SOMETIMES
+    assert first.activated == often | sometimes
     assert order_is_right(first)
     second = run_here(api_token_config(server), state=first.state)
-    assert second.activated == EVERY_TIME
+    assert second.activated == often
     assert order_is_right(second)
     third = run_here(api_token_config(server, reconcile_every=0), state=second.state)
-    assert third.activated == EVERY_TIME | SOMETIMES
+    assert third.activated == often | sometimes
     assert third.counts["branches"] == first.counts["branches"]
     assert third.counts["repositories"] == first.counts["repositories"]
     versions = [
@@ -76,182 +70,95 @@ def test_a_whole_table_is_announced_at_its_end(server: BitbucketServer) -> None:
     assert max(versions[0]) < max(versions[1]) < max(versions[2]) < 2**31
 
 
-def _delete_things(story: Story) -> None:
-    world = story.world
-    world.push(story.api, "old", 1)
-    world.push(story.web, "old", 1)
-    for repo in (story.api, story.web):
-        world.add_tag(repo, "v1")
-        world.add_tag(repo, "v2")
-    world.add_project(story.api.workspace, "EMPTY")
-    world.add_repository(story.api.workspace, "doomed", project="TWO")
-    world.comment(open_request(story), story.who("bob"), "Hm.")
-    world.finish_pipeline(world.start_pipeline(story.api))
-    story.clock.later(days=1)
-    story.sync()
+def test_what_is_deleted_goes(story: Story, furniture: Furniture) -> None:
+    """With ``reconcile_every: 0`` a run removes what is gone, in every stream, and no more."""
+    before = {stream: set(story.target[stream]) for stream in ALL_STREAMS}
+    furniture.delete()
+    run = story.sync(reconcile_every=0)
     assert differences(story) == []
-    world.delete_branch(story.api, "old")
-    world.delete_tag(story.web, "v1")
-    world.delete_repository(f"{story.api.workspace.slug}/doomed")
-    del story.api.workspace.projects["EMPTY"]
-    del story.api.workspace.members[-1]
-    del story.web.environments[0]
-    world.set_default_reviewers(story.web)
-
-
-def test_what_is_deleted_goes(story: Story) -> None:
-    """With ``reconcile_every: 0`` a run removes what is gone, and nothing else."""
-    story.settings["reconcile_every"] = 0
-    _delete_things(story)
-    run = story.sync()
-    gone = [stream for stream in STREAMS if stream != "commits"]
-    assert differences(story, *gone) == []
-    assert story.differences("commits", kept=True) == []
     assert run.activated == EVERY_TIME | SOMETIMES
+    assert order_is_right(run)
+    shrunk = {stream for stream in ALL_STREAMS if before[stream] - set(story.target[stream])}
+    assert shrunk >= set(ALL_STREAMS) - KEPT - FIXED
+    assert not shrunk & KEPT
 
 
-def test_what_is_deleted_goes_in_time(story: Story) -> None:
+def test_what_is_deleted_goes_in_time(story: Story, furniture: Furniture) -> None:
     """Between reconciliations deleted branches and repositories stay; the next one removes them."""
-    _delete_things(story)
+    furniture.delete()
     run = story.sync()
     assert run.activated == EVERY_TIME
-    assert differences(story, *EVERY_TIME) == []
+    assert differences(story, *EVERY_TIME, *KEPT) == []
     for stream in SOMETIMES:
         assert story.differences(stream, kept=True) == []
         assert len(story.differences(stream)) >= 1, stream
     make_due(story)
     run = story.sync()
     assert run.activated == EVERY_TIME | SOMETIMES
-    assert differences(story, *EVERY_TIME, *SOMETIMES) == []
+    assert differences(story) == []
     run = story.sync()
     assert run.activated == EVERY_TIME
-    assert not {"branches", "repositories"} & set(run.counts)
+    assert not SOMETIMES & set(run.counts)
 
 
-@pytest.mark.parametrize(("every", "status"), [(0, 403), (7, 403), (7, 404), (0, 410)])
-def test_a_repository_that_cannot_be_read(story: Story, every: int, status: int) -> None:
-    """A repository that is refused for one run loses no row, and the next run catches up."""
-    story.settings["reconcile_every"] = every
-    request = open_request(story)
-    story.world.comment(request, story.who("bob"), "One")
-    running = story.world.start_pipeline(story.api)
-    story.world.push(story.api, "feature", 1)
+@pytest.mark.usefixtures("furniture")
+def test_deleted_comments_arrive_as_deleted(story: Story) -> None:
+    """A comment that is deleted stays a row that says so: on requests, commits and snippets."""
+    world = story.world
+    (new,) = world.push(story.api, "main")
+    comment = world.comment_on_commit(story.api, new, story.who("bob"), "Oops")
     story.sync()
-    before = {stream: set(story.target[stream]) for stream in STREAMS}
-    bookmarks = _of(story, story.api.uuid)
-    story.world.forbid(story.api, status)
-    story.world.comment(request, story.who("bob"), "Two")
-    story.world.push(story.api, "main", 1)
-    story.world.push(story.web, "main", 1)
-    story.world.finish_pipeline(running)
-    run = story.sync()
-    assert story.api.full_name in run.log
-    for stream in STREAMS:
-        assert before[stream] <= set(story.target[stream]), stream
-    assert _of(story, story.api.uuid) == bookmarks
-    assert not run.activated & {"branches", "tags", "environments", "default_reviewers"}
-    assert "workspace_members" in run.activated
-    assert story.api.uuid not in {row["repository_uuid"] for row in run.rows("commits")}
-    assert story.web.uuid in {row["repository_uuid"] for row in run.rows("commits")}
-    story.world.allow(story.api)
+    assert story.row("commit_comments", story.api.uuid, comment.id)["deleted"] is False
+    request = story.api.pull_requests[1]
+    world.delete_comment(request.comments[0])
+    world.delete_comment(comment)
+    snippet = next(iter(story.api.workspace.snippets.values()))
+    world.delete_snippet_comment(snippet.comments[0])
     story.sync()
     assert differences(story) == []
-
-
-def _of(story: Story, uuid: str) -> dict[str, Any]:
-    """Return a repository's bookmarks."""
-    assert story.state is not None
-    return {
-        name: partition
-        for name, bookmark in story.state["bookmarks"].items()
-        for partition in bookmark.get("partitions", [])
-        if partition["context"].get("repository_uuid") == uuid
+    uuid = story.api.uuid
+    held = {
+        "pull_request_comments": (uuid, 1, request.comments[0].id),
+        "commit_comments": (uuid, comment.id),
+        "snippet_comments": (story.api.workspace.slug, snippet.id, snippet.comments[0].id),
     }
+    for stream, key in held.items():
+        assert story.row(stream, *key)["deleted"] is True
+        others = [row["deleted"] for other, row in story.target[stream].items() if other != key]
+        assert others
+        assert not any(others), stream
 
 
-def test_a_list_that_breaks_off(story: Story) -> None:
-    """A list that fails in the middle deletes nothing, in its stream alone; it is read again."""
-    story.settings["reconcile_every"] = 0
-    for number in range(130):
-        story.world.add_branch(story.api, f"topic/{number}")
-    story.sync()
-    story.world.push(story.api, "topic/1", 1)
-    fault = Fault(r"refs/branches\?.*page=2", status=500, times=None)
-    story.server.faults.add(fault)
-    run = story.sync()
-    assert "branches" not in run.activated
-    assert {"tags", "repositories", "environments"} <= run.activated
-    assert len([key for key in story.target["branches"] if key[0] == story.api.uuid]) == 131
-    assert "repository_updated_on" in _of(story, story.api.uuid)["branches"]
-    story.server.faults.clear()
-    run = story.sync()
-    assert "branches" in run.activated
+@pytest.mark.usefixtures("furniture")
+def test_the_last_row_goes(story: Story) -> None:
+    """A table that has become empty in Bitbucket becomes empty in the target."""
+    workspace = story.api.workspace
+    for repo in list(workspace.repositories.values()):
+        story.world.delete_repository(repo)
+    for things in (workspace.hooks, workspace.runners, workspace.variables):
+        things.clear()
+    workspace.snippets.clear()
+    workspace.projects.clear()
+    story.sync(reconcile_every=0)
     assert differences(story) == []
+    everywhere = {
+        "workspaces", "workspace_members", "workspace_permissions", "users", "hook_events",
+        "current_user", "current_user_emails", "current_user_ssh_keys", "current_user_gpg_keys",
+    }  # fmt: skip
+    assert {stream for stream in ALL_STREAMS if story.target[stream]} == KEPT | everywhere
 
 
-@pytest.mark.parametrize("every", [0, 7])
-def test_a_workspace_that_cannot_be_read(story: Story, every: int) -> None:
-    """While one workspace is refused, no row of a repository in it looks deleted."""
-    workspace = story.world.add_workspace("second", "Second")
-    story.world.add_member(workspace, story.who("ann"), "owner")
-    story.world.add_project(workspace, "P")
-    other = story.world.add_repository(workspace, "other", project="P")
-    story.world.add_environment(other, "Test")
-    both = [story.api.workspace.slug, "second"]
-    story.settings |= {"workspaces": both, "reconcile_every": every}
-    story.sync()
-    assert differences(story) == []
-    before = {stream: set(story.target[stream]) for stream in STREAMS}
-    story.world.forbid("second", 403)
-    run = story.sync()
-    for stream in STREAMS:
-        assert before[stream] <= set(story.target[stream]), stream
-    assert not run.activated
-    story.world.allow("second")
-    story.sync()
-    assert differences(story) == []
-
-
-def test_a_shard_deletes_nothing(story: Story) -> None:
-    """A run that reads its share of the repositories tells nothing about the others."""
-    for number in range(4):
-        story.world.add_repository(story.api.workspace, f"more-{number}", project="ONE")
-    target, shards = tables(), []
-    for number in range(2):
-        run = run_here(api_token_config(story.server, shard=f"{number}/2", reconcile_every=0))
-        assert run.code == 0, run.log
-        merge(target, run)
-        shards.append({row["uuid"] for row in run.rows("repositories")})
-        below = {"repositories", "branches", "tags", "environments", "default_reviewers"}
-        assert not run.activated & below
-    assert all(shards)
-    assert not shards[0] & shards[1]
-    story.target = target
-    assert differences(story) == []
-
-
-def test_a_run_that_stops_early_deletes_nothing(story: Story) -> None:
-    """A run that ends by its budget announces no table that it did not read whole."""
-    story.settings["reconcile_every"] = 0
-    open_request(story)
-    story.sync()
-    before = {stream: set(story.target[stream]) for stream in STREAMS}
-    for number in (3, 6, 9, 12):
-        run = story.sync(max_requests=number, concurrency=1)
-        assert order_is_right(run)
-        for stream in STREAMS:
-            assert before[stream] <= set(story.target[stream]), (number, stream)
-    story.sync()
-    assert differences(story) == []
-
-
-def test_members_that_cannot_be_read(story: Story) -> None:
-    """A member list that fails leaves the accounts and members in the target."""
-    story.sync()
-    story.server.faults.add(Fault(r"/members\?", status=403, times=None))
-    run = story.sync()
-    assert not run.activated & {"workspace_members", "users"}
-    assert "workspace_permissions" in run.activated
-    story.server.faults.clear()
-    story.sync()
-    assert differences(story) == []
+def test_a_file_goes_when_the_next_push_is_reconciled(story: Story) -> None:
+    """A head that moved brings new files at once; old ones go with the next whole pass."""
+    world, streams = story.world, ("repositories", "source_files")
+    world.add_file(story.api, "old.txt")
+    story.sync(*streams)
+    world.delete_file(story.api, "old.txt")
+    world.add_file(story.api, "new.txt")
+    world.push(story.api, "main")
+    story.sync(*streams)
+    assert (story.api.uuid, "new.txt") in story.target["source_files"]
+    assert (story.api.uuid, "old.txt") in story.target["source_files"]
+    make_due(story, *streams)
+    story.sync(*streams)
+    assert differences(story, *streams) == []

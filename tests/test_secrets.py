@@ -1,4 +1,4 @@
-"""Secrets stay inside: those that sign in, and those that Bitbucket's rows carry."""
+"""Secrets stay inside: those that sign in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Fault
-from tests.support import Run, api_token_config, run_tap, select_all
+from tap_bitbucket.settings import SETTINGS
+from tests.support import Run, api_token_config, run_here, run_tap
 
 ONE = f"{EXAMPLE_WORKSPACE}/infrastructure"
 DEBUG = {"LOGLEVEL": "DEBUG", "TAP_BITBUCKET_LOGLEVEL": "DEBUG"}
@@ -91,80 +92,34 @@ def test_an_access_token_is_not_shown(server: BitbucketServer, tmp_path: Path) -
     assert keys.access_token not in text_of(run)
 
 
-def plant(server: BitbucketServer) -> None:
-    """Put secrets where Bitbucket's answers have been seen to carry them."""
-    image = {
-        "name": "registry.example/build:1",
-        "username": "planted-user",
-        "password": "planted-password",
-        "email": "planted@example.com",
-        "aws": {
-            "access_key": "planted-key",
-            "secret_key": "planted-secret",
-            "oidc_role": "planted-role",
-        },
-    }
-
-    def steps(page: dict[str, Any]) -> dict[str, Any]:
-        for row in page["values"]:
-            row["image"] = image
-        return page
-
-    def pipelines(page: dict[str, Any]) -> dict[str, Any]:
-        for row in page.get("values", [page]):
-            row["variables"] = [
-                {"key": "TOKEN", "value": "planted-variable", "secured": True},
-                {"key": "REGION", "value": "planted-plain-variable", "secured": False},
-            ]
-        return page
-
-    def repositories(page: dict[str, Any]) -> dict[str, Any]:
-        for row in page["values"]:
-            row["links"]["clone"] = [
-                {
-                    "name": "https",
-                    "href": f"https://x-token-auth:planted-clone@bitbucket.org/{row['full_name']}.git",
-                },
-                {"name": "ssh", "href": f"git@bitbucket.org:{row['full_name']}.git"},
-            ]
-        return page
-
-    server.faults.add(Fault("/steps", action="edit", edit=steps, times=None))
-    server.faults.add(Fault("/pipelines/", action="edit", edit=pipelines, times=None))
-    server.faults.add(
-        Fault(rf"/repositories/{EXAMPLE_WORKSPACE}\?", action="edit", edit=repositories, times=None)
-    )
-
-
-def test_secrets_in_rows_do_not_leave(
-    server: BitbucketServer, tmp_path: Path, catalog: dict[str, Any]
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_token_endpoint_that_repeats_them(
+    server: BitbucketServer, tmp_path: Path, status: int
 ) -> None:
-    """Registry sign-ins, variables' values and users in clone links are cut, the rest stays."""
-    plant(server)
-    streams = ("repositories", "pipelines", "pipeline_steps")
-    run = run_tap(
-        api_token_config(server, repositories=[ONE, f"{EXAMPLE_WORKSPACE}/image-pipeline-gpu"]),
-        tmp_path,
-        catalog=select_all(catalog, *streams),
-        environment=DEBUG,
-    )
-    assert run.code == 0, run.log
-    assert "planted" not in text_of(run)
-    images = [row["image"] for row in run.rows("pipeline_steps") if row.get("image")]
-    assert images
-    assert all(image["name"] == "registry.example/build:1" for image in images)
-    variables = [one for row in run.rows("pipelines") for one in row.get("variables") or ()]
-    assert {one["key"] for one in variables} == {"TOKEN", "REGION"}
-    links = [link["href"] for row in run.rows("repositories") for link in row["links"]["clone"]]
-    assert f"https://bitbucket.org/{ONE}.git" in links
-    assert f"git@bitbucket.org:{ONE}.git" in links
+    """A sign-in that is refused is explained without what the answer repeats of it."""
+    keys = server.world.credentials
+    assert keys is not None
+    secrets = (keys.refresh_token, keys.client_secret)
+    body = {"error": "invalid_grant", "error_description": "Unknown: " + ", ".join(secrets)}
+    server.faults.add(Fault("/access_token", status=status, body=json.dumps(body), times=None))
+    settings = api_token_config(server, repositories=[ONE])
+    del settings["email"], settings["api_token"]
+    settings |= {
+        "client_id": keys.client_id,
+        "client_secret": keys.client_secret,
+        "refresh_token": keys.refresh_token,
+        "token_file": str(tmp_path / "token.json"),
+    }
+    run = run_here(settings)
+    assert run.code == 1
+    assert run.log.splitlines()[-1]
+    for secret in secrets:
+        assert secret not in text_of(run)
 
 
 @pytest.mark.parametrize("name", ["api_token", "client_secret", "refresh_token", "access_token"])
 def test_a_secret_setting_is_marked(name: str, catalog: dict[str, Any]) -> None:
     """Meltano and others hide what the settings call secret; no SCHEMA mentions any of it."""
-    from tap_bitbucket.settings import SETTINGS  # noqa: PLC0415
-
     assert SETTINGS["properties"][name]["secret"] is True
     published = json.dumps(catalog)
     assert '"password"' not in published

@@ -161,6 +161,14 @@ class Histories(Places):
         it.updated_on = self.now.stamp()
 
     @change
+    def rename_branch(self, repo: str | Repository, branch: str, name: str) -> None:
+        """Give a branch another name, which is all that changes."""
+        it = self.repository(repo)
+        it.branches[name] = it.branches.pop(branch)
+        it.mainbranch = name if it.mainbranch == branch else it.mainbranch
+        it.updated_on = self.now.stamp()
+
+    @change
     def add_tag(
         self,
         repo: str | Repository,

@@ -108,6 +108,20 @@ class Places(Ground):
         project.description = description or project.description
         project.updated_on = self.now.stamp()
 
+    @change
+    def change_key(self, project: Project, key: str) -> None:
+        """Give a project another key; its repositories do not say that anything changed."""
+        del project.workspace.projects[project.key]
+        project.key = key
+        project.workspace.projects[key] = project
+        project.updated_on = self.now.stamp()
+
+    @change
+    def rename_workspace(self, workspace: str | Workspace, name: str) -> None:
+        """Give a workspace another name to show; its slug stays."""
+        it = self._workspace(workspace)
+        it.name, it.updated_on = name, self.now.stamp()
+
     def _owner(self, workspace: Workspace) -> User:
         """Show a workspace as the team that owns its repositories."""
         for user in self.users.values():
@@ -184,6 +198,24 @@ class Places(Ground):
         it = self.repository(repo)
         it.project = project if isinstance(project, Project) else it.workspace.projects[project]
         it.updated_on = self.now.stamp()
+
+    @change
+    def transfer_repository(
+        self, repo: str | Repository, workspace: str | Workspace, project: str | Project
+    ) -> None:
+        """Give a repository to another workspace: it keeps its uuid, but no groups' rights.
+
+        Its old address does not redirect.
+        """
+        it, where = self.repository(repo), self._workspace(workspace)
+        del it.workspace.repositories[it.slug]
+        it.workspace = where
+        it.project = project if isinstance(project, Project) else where.projects[project]
+        it.owner = self._owner(where)
+        it.group_permissions = {}
+        it.updated_on = self.now.stamp()
+        where.repositories[it.slug] = it
+        where.moved.pop(it.slug, None)
 
     @change
     def update_repository(self, repo: str | Repository, description: str) -> None:

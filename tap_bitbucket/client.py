@@ -47,10 +47,12 @@ class BitbucketStream(RelatedStream):
 
     Attributes:
         incremental: How it is read again.
+        told_by: The stream that tells the partitions.
         unrolled: Whether another stream's rows hold this one's, so that there is nothing to read.
     """
 
     incremental: ClassVar[Strategy]
+    told_by: ClassVar[str] = ""
     unrolled: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -128,7 +130,9 @@ class BitbucketStream(RelatedStream):
     def needs(self) -> tuple[str, ...]:
         """Return the streams that must be read before this one."""
         strategy = self.incremental
-        wanted = (getattr(strategy, "parents", None), getattr(strategy, "gate", None))
+        wanted = [getattr(strategy, "parents", None), getattr(strategy, "gate", None)]
+        if self.place is None:
+            wanted.append(self.told_by)
         return tuple(name for name in wanted if name)
 
     @property  # type: ignore[misc]  # final in the SDK, which asks only streams linked by class

@@ -184,14 +184,19 @@ class Directory:
         with self._lock:
             return self._feeds.get(_key(stream, context)) if self.read_ahead else None
 
-    def once(self, kind: str, context: Mapping[str, Any] | None, make: Callable[[], T]) -> T:
-        """Return what is made once per run and shared; ``make`` must not ask Bitbucket."""
+    def once(
+        self, kind: str, context: Mapping[str, Any] | None, make: Callable[[], T]
+    ) -> tuple[T, bool]:
+        """Return what is made once per run and shared, and whether it was made just now.
+
+        ``make`` must not ask Bitbucket.
+        """
         key = _key(kind, context)
         with self._lock:
-            if key not in self._made:
+            fresh = key not in self._made
+            if fresh:
                 self._made[key] = make()
-            made: T = self._made[key]
-            return made
+            return self._made[key], fresh
 
     def filling(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
         """Return a feed for filling.

@@ -49,13 +49,12 @@ class Partitions:
     @cached_property
     def projects(self) -> list[Project]:
         """Return the projects of this run."""
-        found: dict[str, Project] = {}
+        directory = self._tap.directory
         for workspace in self.own_workspaces():
-            feed = self._tap.directory.feed("projects", {"workspace": workspace})
+            feed = directory.feed("projects", {"workspace": workspace})
             try:
                 for uuid, key in feed:
-                    found[uuid] = Project(uuid, key, workspace)
+                    directory.add_project(uuid, key, workspace)
             except SkipPartition:
                 self._tap.reconciliation.unknown.add("projects")
-        self._tap.directory.projects.update(found)
-        return list(found.values())
+        return list(directory.projects.values())

@@ -102,7 +102,7 @@ class RelatedStream(ListedStream):
         return not self._absences(context).open
 
     def _absences(self, context: Context) -> Absences:
-        return self.directory.once(self.name, context, Absences)
+        return self.directory.once(self.name, context, Absences)[0]
 
     def _ask_home(self, context: Context) -> None:
         if self.home:

@@ -33,6 +33,7 @@ class WorkspaceStream(BitbucketStream):
     """Scope: one partition per workspace."""
 
     kind = "workspace"
+    told_by = "workspaces"
     contexts = ("workspace_context",)
 
     @property
@@ -51,15 +52,12 @@ class WorkspaceStream(BitbucketStream):
         """Return the workspace."""
         return {"workspace": (context or {})["workspace"]}
 
-    def needs(self) -> tuple[str, ...]:
-        """Return what tells the workspaces."""
-        return super().needs() if self.place else (*super().needs(), "workspaces")
-
 
 class ProjectStream(BitbucketStream):
     """Scope: one partition per project, known by its uuid: keys change."""
 
     kind = "project"
+    told_by = "projects"
     home = "/workspaces/{workspace}/projects/{project_key}"
     contexts = ("workspace_context", "project_context")
 
@@ -87,10 +85,6 @@ class ProjectStream(BitbucketStream):
     def _project(self, context: Context) -> Project:
         return self.directory.projects[(context or {})["project_uuid"]]
 
-    def needs(self) -> tuple[str, ...]:
-        """Return what tells the projects."""
-        return super().needs() if self.place else (*super().needs(), "projects")
-
     def label(self, context: Context) -> str:
         """Return workspace/KEY."""
         project = self._project(context)
@@ -101,6 +95,7 @@ class RepositoryStream(BitbucketStream):
     """Scope: one partition per repository, known by its uuid so that a rename changes nothing."""
 
     kind = "repository"
+    told_by = "repositories"
     home = "/repositories/{workspace}/{repository}"
     contexts = ("workspace_context", "repository_context")
 
@@ -132,17 +127,13 @@ class RepositoryStream(BitbucketStream):
             "repository_full_name": repository.full_name,
         }
 
-    def needs(self) -> tuple[str, ...]:
-        """Return what tells the repositories."""
-        return super().needs() if self.place else (*super().needs(), "repositories")
-
     def label(self, context: Context) -> str:
         """Return workspace/repository."""
         return self.repository(context).full_name
 
 
-class PipelinesServiceStream(RepositoryStream):
-    """Scope: a repository's lists that Bitbucket's pipelines service answers.
+class _PipelinesService(BitbucketStream):
+    """Shared by the lists that Bitbucket's pipelines service answers.
 
     They are read by number (see ``http.paging``) and do not honour ``fields``.
     """
@@ -152,19 +143,19 @@ class PipelinesServiceStream(RepositoryStream):
     takes_fields = False
 
 
+class PipelinesServiceStream(_PipelinesService, RepositoryStream):
+    """Scope: a repository's lists of the pipelines service."""
+
+
+class WorkspacePipelinesStream(_PipelinesService, WorkspaceStream):
+    """Scope: a workspace's lists of the pipelines service."""
+
+
 class PullRequestStream(RepositoryStream):
     """Scope: what lies below a pull request, inside its repository's partition."""
 
     scope = "pullrequest"
     derived: ClassVar[tuple[str, ...]] = ("pull_request_id",)
-
-
-class WorkspacePipelinesStream(WorkspaceStream):
-    """Scope: a workspace's lists that Bitbucket's pipelines service answers."""
-
-    scope = "pipeline"
-    paging = Paging.NUMBER
-    takes_fields = False
 
 
 class CommitStream(RepositoryStream):

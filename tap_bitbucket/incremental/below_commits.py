@@ -10,7 +10,7 @@ import msgspec
 
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.incremental.commit_walk import between, oldest_first, since, telling
+from tap_bitbucket.incremental.commit_walk import WALKED, between, oldest_first, since, telling
 from tap_bitbucket.incremental.new_commits import shared_walk
 from tap_bitbucket.incremental.passes import OVERLAP, Context, Pass, Row, Strategy, floor_of
 from tap_bitbucket.plan import Reading
@@ -173,17 +173,14 @@ class BelowCommitsPass(Pass):
 
     def _told(self, what: object, ask: Callable[[], Iterator[Page]]) -> Iterator[Reading | Parent]:
         """Yield a reading that tells commits, unless another stream had it, and then these."""
-        ahead = self.stream.directory.read_ahead
-        made: list[Feed[Parent]] = []
-
-        def make() -> Feed[Parent]:
-            feed: Feed[Parent] = Feed(None if ahead else lambda: telling(feed, ask()))
-            made.append(feed)
-            return feed
-
+        directory = self.stream.directory
+        if not directory.read_ahead:
+            now: Feed[Parent] = Feed(lambda: telling(now, ask()))
+            yield from now
+            return
         place = {**(self.context or {}), "what": msgspec.json.encode(what).decode()}
-        feed = self.stream.directory.once("recent commits", place, make) if ahead else make()
-        if ahead and made:
+        feed, fresh = directory.once("recent commits", place, Feed[Parent])
+        if fresh:
             yield Reading(lambda: _silently(telling(feed, ask())), feed=feed)
         yield from feed
 
@@ -199,8 +196,7 @@ class BelowCommitsPass(Pass):
 
     def bookmark(self) -> State | None:
         """Return the heads of now, and those of about a window ago."""
-        kept = ("heads", "known", "anchors", "repository_updated_on")
-        state = {name: self.before[name] for name in kept if name in self.before}
+        state = {name: self.before[name] for name in WALKED if name in self.before}
         if self._walk.due:
             state = self._walk.state()
         if "heads" not in state:

@@ -29,6 +29,9 @@ from tap_bitbucket.state import State, at_or_after
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
 
+WALKED = ("heads", "known", "anchors", "repository_updated_on")
+"""What a walk leaves in the state, and the next one begins from."""
+
 _CHUNK = 100
 """Hashes in one request. Bitbucket documents no limit; others send this many."""
 
@@ -63,7 +66,7 @@ class CommitWalk:
     Args:
         commits: The stream of commits, which knows how to ask for them.
         context: The repository.
-        before: The state: ``heads``, ``known`` and ``repository_updated_on`` of the last walk.
+        before: The state that the last walk left.
 
     Attributes:
         feed: Every commit of the walk, as a parent.

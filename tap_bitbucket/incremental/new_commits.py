@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_bitbucket.incremental.commit_walk import CommitWalk
+from tap_bitbucket.incremental.commit_walk import WALKED, CommitWalk
 from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy
 from tap_bitbucket.plan import Reading
 from tap_bitbucket.state import State, at_or_after
@@ -62,14 +62,6 @@ def shared_walk(
     """
     if not commits.directory.read_ahead:
         return CommitWalk(commits, context, before), True
-    heads = {
-        name: before.get(name) for name in ("heads", "known", "anchors", "repository_updated_on")
-    }
-    place: dict[str, Any] = {**(context or {}), "since": msgspec.json.encode(heads).decode()}
-    made: list[CommitWalk] = []
-
-    def make() -> CommitWalk:
-        made.append(CommitWalk(commits, context, before))
-        return made[0]
-
-    return commits.directory.once("walk", place, make), bool(made)
+    heads = {name: before.get(name) for name in WALKED}
+    place = {**(context or {}), "since": msgspec.json.encode(heads).decode()}
+    return commits.directory.once("walk", place, lambda: CommitWalk(commits, context, before))

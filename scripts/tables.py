@@ -19,6 +19,7 @@ from tap_bitbucket.incremental import (
     UpdatedSince,
     WhenHeadMoved,
 )
+from tap_bitbucket.preflight import token_scope
 from tap_bitbucket.streams.hooks import HookEvents
 from tap_bitbucket.streams.workspaces import Workspaces
 
@@ -69,13 +70,6 @@ _AREAS = {
 }
 """Where README shows the streams of a module."""
 
-_TOKEN_SCOPES = {
-    "account": "read:workspace",
-    "project:admin": "read:project",
-    "repository:admin": "admin:repository",
-    "repository, repository:admin": "admin:repository",
-}
-
 
 def streams_table(catalog: Json) -> str:
     """Return README's tables of streams, one for each area of Bitbucket."""
@@ -100,12 +94,6 @@ def streams_table(catalog: Json) -> str:
         scopes = ("OAuth scope", "API token scope")
         parts.append(f"### {area}\n\n" + _table((*heads, *scopes, "Default"), rows))
     return "\n\n".join(parts)
-
-
-def token_scope(stream: type[BitbucketStream]) -> str:
-    """Return the scope that a stream needs of an API token."""
-    usual = _TOKEN_SCOPES.get(stream.scope, f"read:{stream.scope}" if stream.scope else "")
-    return stream.token_scope or usual
 
 
 def on(stream: type[BitbucketStream]) -> str:

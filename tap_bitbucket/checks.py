@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft7Validator
 
 from tap_bitbucket.settings import SETTINGS, SHARD
 from tap_bitbucket.state import moment
-
-_RESERVED: dict[str, Callable[[Any], bool]] = {
-    "credentials": bool,
-    "token_encryption_key": bool,
-    "token_store": lambda value: value not in {None, "file"},
-}
-"""Settings whose name is fixed and whose time has not come: they fail instead of doing nothing."""
 
 
 def is_secret(name: str) -> bool:
@@ -48,8 +41,12 @@ def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[st
 
 def _sentence(error: Any) -> str:
     """Say what is wrong, in the words of the setting."""
-    place = ".".join(str(part) for part in error.absolute_path) or "config"
+    place = _place(error.absolute_path) or "config"
     setting = str(error.absolute_path[0]) if error.absolute_path else ""
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        names = ", ".join(repr(name) for name in error.instance if name not in known)
+        return f"Setting '{place}': there is no {names} in it; it takes {', '.join(known)}."
     value = "the value" if is_secret(setting) else repr(error.instance)[:80]
     wanted = {
         "enum": f"one of {', '.join(map(repr, filter(None, error.schema.get('enum', []))))}",
@@ -60,6 +57,12 @@ def _sentence(error: Any) -> str:
     return f"Setting '{place}': {value} must be {wanted}."
 
 
+def _place(path: Iterable[str | int]) -> str:
+    """Return where something is: ``credentials[1].email``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
 def _type_words(schema: Mapping[str, Any]) -> str:
     kinds = schema.get("type", "string")
     return " or ".join(
@@ -68,9 +71,6 @@ def _type_words(schema: Mapping[str, Any]) -> str:
 
 
 def _beyond_the_schema(config: Mapping[str, Any]) -> Iterator[str]:
-    for name, used in _RESERVED.items():
-        if used(config.get(name)):
-            yield f"Setting '{name}' is not available in this version. Leave it out."
     yield from _moments_and_shards(config)
     for name in ("api_url", "oauth_token_url", "oauth_authorize_url"):
         if not re.match(r"^https?://[^/]+", str(config.get(name, "https://x"))):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_bitbucket.http.errors import MissingScope
+from tap_bitbucket.http.identities import ANYBODY, Asker, Identity, workspace_of
 from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.http.reader import Listing, pages
 from tap_bitbucket.http.request import Request, path
@@ -74,7 +75,7 @@ class ListedStream(SingerStream):
         self.place = place
         described = stream_schema(self.entity, tuple(self.primary_keys), self.contexts)
         super().__init__(tap, described, place.stream_name(self.entity) if place else self.entity)
-        self._denied: MissingScope | None = None
+        self._denied: dict[tuple[Identity, ...], MissingScope] = {}
         self._pagelen = str(self.pagelen)
 
     def path_names(self, context: Context) -> dict[str, Any]:
@@ -114,12 +115,16 @@ class ListedStream(SingerStream):
 
     def pages(self, listing: Listing) -> Iterator[Page]:
         """Read a list; ask nothing more once a scope is known to be missing."""
-        if self._denied is not None:
-            raise self._denied
+        session = self._tap.session
+        who = session.identities.of(workspace_of(listing.request.path))
+        if who in self._denied:
+            raise self._denied[who]
+        if listing.asker is ANYBODY:
+            listing.asker = Asker(self.entity)
         try:
-            yield from pages(self._tap.session, listing)
+            yield from pages(session, listing)
         except MissingScope as error:
-            self._denied = error
+            self._denied[who] = error
             raise
         finally:
             self._pagelen = listing.simplified.get("pagelen") or self._pagelen

@@ -27,8 +27,9 @@ def _credentials(*, titled: bool) -> list[th.Property[Any]]:
         one(
             "refresh_token",
             "OAuth refresh token",
-            "The refresh token of a sign-in, used once as a seed: Bitbucket replaces it at every "
-            "use, and the tap keeps the current one in the token file.",
+            "The refresh token of a sign-in made elsewhere, used once as a seed: Bitbucket "
+            "replaces it at every use, and the tap keeps the current one in the token file. Not "
+            "needed after `tap-bitbucket auth login`.",
             secret=True,
         ),
         one(
@@ -48,6 +49,17 @@ def _credentials(*, titled: bool) -> list[th.Property[Any]]:
             secret=True,
         ),
     ]
+
+
+def _token_file(*, titled: bool) -> th.Property[Any]:
+    """Return where the tokens of OAuth are kept."""
+    return th.Property(
+        "token_file",
+        th.StringType,
+        title="Token file" if titled else None,
+        description="Where the current OAuth tokens are kept (mode 0600). Default: beside the "
+        "config file that holds the refresh token, else in the user's state directory.",
+    )
 
 
 SETTINGS: dict[str, Any] = th.PropertiesList(
@@ -90,35 +102,45 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         description="Read nothing older on the first pass (ISO 8601).",
     ),
     *_credentials(titled=True),
-    th.Property(
-        "token_file",
-        th.StringType,
-        title="Token file",
-        description="Where the current OAuth tokens are kept (mode 0600). Default: beside the "
-        "config file that holds the refresh token, else in the user's state directory.",
-    ),
+    _token_file(titled=True),
     th.Property(
         "token_store",
         th.StringType,
         default="file",
+        secret=True,
         title="Token store",
-        description="`file`: see `token_file`.",
+        description="`file`, see `token_file`; or a PostgreSQL address "
+        "(`postgresql://user:password@host/database`) where workers on several machines share "
+        "the tokens (takes the extra `tap-bitbucket[database]`).",
     ),
     th.Property(
         "token_encryption_key",
         th.StringType,
         secret=True,
         title="Token encryption key",
-        description="Reserved for the encrypted token file.",
+        description="Encrypts the kept tokens: a Fernet key, see `tap-bitbucket auth key`. "
+        "Several with commas between: the first encrypts, all decrypt.",
     ),
     th.Property(
         "credentials",
         th.ArrayType(
-            th.ObjectType(*_credentials(titled=False), th.Property("workspaces", _STRINGS))
+            th.ObjectType(
+                th.Property("name", th.StringType, description="For logs and commands."),
+                *_credentials(titled=False),
+                _token_file(titled=False),
+                th.Property(
+                    "workspaces",
+                    _STRINGS,
+                    description="The workspaces that this one is for; without it, any.",
+                ),
+                additional_properties=False,
+            )
         ),
         secret=True,
         title="Credentials",
-        description="Reserved for several identities.",
+        description="Several identities instead of one: a list of objects with the settings of "
+        "one kind of credential each, and optionally `name`, `token_file` and `workspaces`. "
+        "Each has its own hourly limit; those for the same workspace are used in turn.",
     ),
     th.Property(
         "api_url",

@@ -16,19 +16,21 @@ from singer_sdk.singerlib import Catalog
 
 from tap_bitbucket import state as bookmarks
 from tap_bitbucket import streams as _streams
-from tap_bitbucket.auth import Authenticator, authenticators_from
+from tap_bitbucket.access import session_for
+from tap_bitbucket.auth import Credential, credentials_from
 from tap_bitbucket.checks import problems, unknown
 from tap_bitbucket.client import REGISTRY, BitbucketStream
 from tap_bitbucket.command_line import FAILED, SKIPPED, CommandLine, Refusal
 from tap_bitbucket.directory import Directory
-from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReading
+from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
 from tap_bitbucket.inputs import last_with
 from tap_bitbucket.layout import Place, find_places
 from tap_bitbucket.partitions import Partitions
 from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
+from tap_bitbucket.preflight import Preflight
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
 from tap_bitbucket.selection import is_chosen, strangers
@@ -156,31 +158,42 @@ class TapBitbucket(CommandLine):
     # -- what the streams share -------------------------------------------------------------------
 
     @cached_property
-    def authenticator(self) -> Authenticator:
-        """Return who asks."""
-        file = last_with(self.config_files, "refresh_token")
-        return authenticators_from(self.config, config_file=file)[0]
+    def credentials(self) -> list[Credential]:
+        """Return who may ask."""
+        setting = "credentials" if self.config.get("credentials") else "refresh_token"
+        return credentials_from(
+            {**self.config, "user_agent": self.user_agent},
+            config_file=last_with(self.config_files, setting),
+        )
+
+    @property
+    def user_agent(self) -> str:
+        """Return what the tap calls itself."""
+        return self.config.get("user_agent") or f"tap-bitbucket/{self.plugin_version}"
 
     @cached_property
     def session(self) -> Session:
         """Return the way to the API."""
-        config = self.config
-        budget = Budget(
-            self.authenticator.identity,
-            on_limit=config["on_rate_limit"],
+        config = {**self.config, "user_agent": self.user_agent}
+        limits = Limits(
             max_requests=config.get("max_requests"),
             max_duration=config.get("max_duration"),
             stopping=self.stopping,
         )
-        return Session(
-            config["api_url"],
-            self.authenticator,
-            budget,
-            timeout=config["request_timeout"],
-            max_retries=config["max_retries"],
-            connections=config["concurrency"],
-            user_agent=config.get("user_agent") or f"tap-bitbucket/{self.plugin_version}",
-        )
+        return session_for(config, self.credentials, limits, self.preflight)
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        """Return what compares scopes with streams."""
+        return Preflight(self.config["on_missing_scope"])
+
+    def streams_read(self) -> list[BitbucketStream]:
+        """Return the streams that lists are asked for."""
+        return [
+            stream
+            for stream in self.bitbucket_streams
+            if (stream.selected or stream.has_selected_descendents) and not stream.unrolled
+        ]
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
@@ -219,9 +232,7 @@ class TapBitbucket(CommandLine):
 
     def _plan(self) -> Iterator[Step]:
         """Yield everything that is read, in the order in which it is written."""
-        for stream in self.bitbucket_streams:
-            if stream.unrolled or not (stream.selected or stream.has_selected_descendents):
-                continue
+        for stream in self.streams_read():
             partitions: list[Any] | None = stream.partitions
             for context in [None] if partitions is None else partitions:
                 work = stream.incremental.begin(stream, context)
@@ -246,8 +257,9 @@ class TapBitbucket(CommandLine):
         self._ahead = ReadAhead(
             self._plan(), self.config["concurrency"], self.stopping, self.message_writer.flush
         )
-        self._ahead.start()
         try:
+            self.preflight.begin(self.streams_read())
+            self._ahead.start()
             super().sync_all()
         except StopReading as stop:
             if self.stopped_by is None:
@@ -272,10 +284,11 @@ class TapBitbucket(CommandLine):
         session = self.__dict__.get("session")
         totals = "nothing was asked"
         if session is not None:
-            budget = session.budget
+            budgets = session.identities.budgets
             totals = (
-                f"{budget.sent} requests, {session.retries} retries, "
-                f"{budget.waits} waits for the rate limit ({budget.waited:.0f} s)"
+                f"{session.identities.limits.sent} requests, {session.retries} retries, "
+                f"{sum(one.waits for one in budgets)} waits for the rate limit "
+                f"({sum(one.waited for one in budgets):.0f} s)"
             )
         return "Summary\n" + self.summary.table(rows, totals)
 

@@ -167,7 +167,7 @@ def run_here(
                 tap.sync_all()
                 code = tap.exit_code
             finally:
-                tap.session._http.close()
+                tap.session.transport.close()
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             lines.append(str(error))
         finally:

@@ -153,6 +153,7 @@ def test_settings_from_the_environment(
 
 # -- settings that are wrong --------------------------------------------------------------------
 
+CONSUMER = {"email": None, "api_token": None, "client_id": "key", "client_secret": "planted"}
 SETTINGS = [
     # the settings given, and what the one line must hold
     ({"concurrency": "abc"}, ["concurrency", "'abc'", "integer"]),
@@ -180,7 +181,10 @@ SETTINGS = [
     ({"reconcile_every": "weekly"}, ["reconcile_every", "'weekly'", "integer"]),
     ({"fail_on_skipped": "yes"}, ["fail_on_skipped", "'yes'", "boolean"]),
     ({"api_url": "api.bitbucket.org/2.0"}, ["api_url", "'api.bitbucket.org/2.0'", "https://"]),
-    ({"credentials": [{"api_token": "planted-secret"}]}, ["credentials", "not available"]),
+    ({"credentials": [{"api_token": "planted-secret"}]}, ["email and api_token", "credentials"]),
+    ({"credentials": [{"api_key": "planted-secret"}]}, ["credentials[0]", "'api_key'"]),
+    ({"token_encryption_key": "planted-secret", **CONSUMER}, ["token_encryption_key", "base64"]),
+    ({"token_store": "mysql://planted@x/y", **CONSUMER}, ["token_store", "file", "postgresql://"]),
     ({"api_token": {"value": "planted-secret"}}, ["api_token", "string"]),
     ({"api_token": ["planted-secret"]}, ["api_token", "string"]),
     ({"access_token": "planted-secret"}, ["access_token", "api_token", "More than one"]),

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from tap_bitbucket.auth.authenticators import Authenticator
+from tap_bitbucket.auth.credentials import Credential, authenticators_from, credentials_from
 from tap_bitbucket.auth.errors import AuthenticationError
-from tap_bitbucket.auth.from_config import authenticators_from
 
-__all__ = ["AuthenticationError", "Authenticator", "authenticators_from"]
+__all__ = [
+    "AuthenticationError",
+    "Authenticator",
+    "Credential",
+    "authenticators_from",
+    "credentials_from",
+]

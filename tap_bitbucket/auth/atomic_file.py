@@ -63,7 +63,7 @@ class Replacement:
             self.discard()
             raise
         self._file = None
-        _directory_to_disk(self._path.parent)
+        directory_to_disk(self._path.parent)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -104,7 +104,8 @@ def _to_disk(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _directory_to_disk(path: Path) -> None:
+def directory_to_disk(path: Path) -> None:
+    """Let a directory's new, renamed and removed names outlive a power cut."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

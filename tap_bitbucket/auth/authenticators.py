@@ -13,10 +13,9 @@ from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.tokens import AccessToken, fingerprint
 from tap_bitbucket.auth.uninterrupted import uninterrupted
 
-QUIET_AFTER_REFRESH = 5.0
-BUSY_WINDOW, BUSY_LIMIT = 60.0, 3
-"""A refused token is replaced, but not one that has just replaced a refused one, and not again and
-again: some refusals have nothing to do with the token's age, and a consumer's refreshes are few."""
+CHANCES = 3
+"""How many tokens in a row may be refused that were never accepted and are not past their end:
+some refusals have nothing to do with the token's age, and a consumer's refreshes are few."""
 
 REST_AFTER_FAILURE = 30.0
 """Seconds in which a failed refresh is not tried again: every thread would, one after another."""
@@ -28,7 +27,10 @@ class Authenticator(Protocol):
     """Signs requests in the name of one identity."""
 
     identity: str
-    """A stable label without secrets, for logs and the rate budget."""
+    """A stable label without secrets, for logs."""
+
+    allowance: str
+    """Whose requests Bitbucket counts together with these; without secrets."""
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -40,6 +42,9 @@ class Authenticator(Protocol):
         Raises:
             AuthenticationError: There is no usable token and none can be had.
         """
+
+    def accepted(self, authorization: str) -> None:
+        """Take note that a request with this header was answered, and not 401."""
 
     def rejected(self, authorization: str) -> bool:
         """Take note that a request with this header was answered 401.
@@ -62,6 +67,9 @@ class _OneHeader:
         """Return the one header there is."""
         return self._header
 
+    def accepted(self, authorization: str) -> None:
+        """Do nothing: there is nothing to learn."""
+
     def rejected(self, authorization: str) -> bool:  # noqa: ARG002 - there is only one
         """Return False: there is nothing else to try."""
         return False
@@ -76,6 +84,7 @@ class ApiToken(_OneHeader):
     def __init__(self, email: str, api_token: str) -> None:
         """Sign as the user with this email address."""
         self.identity = f"API token of {email}"
+        self.allowance = f"user {email.casefold()}"  # all tokens of a user count together
         self._email = email
         credentials = base64.b64encode(f"{email}:{api_token}".encode()).decode()
         self._header = f"Basic {credentials}"
@@ -99,6 +108,7 @@ class StaticToken(_OneHeader):
     def __init__(self, access_token: str) -> None:
         """Sign with this token."""
         self.identity = f"access token ({fingerprint(access_token)[:8]})"
+        self.allowance = f"token {fingerprint(access_token)}"
         self._header = f"Bearer {access_token}"
 
     def explain_rejection(self) -> str:
@@ -114,9 +124,14 @@ class TokenSource(Protocol):
     """Where an OAuth access token comes from."""
 
     identity: str
+    allowance: str
 
-    def obtain(self, other_than: str | None) -> AccessToken:
+    def obtain(self, other_than: str | None, *, patient: bool = True) -> AccessToken:
         """Return a token that is not due and not the one named.
+
+        Args:
+            other_than: The one that will not do.
+            patient: Whether to wait for the end of a lockout, which may take ten minutes.
 
         Raises:
             AuthenticationError: There is none to be had.
@@ -138,6 +153,7 @@ class OAuthToken:
     ) -> None:
         """Take tokens from `source`; nothing is read or asked for yet."""
         self.identity = source.identity
+        self.allowance = source.allowance
         self._source = source
         self._clock = clock
         self._monotonic = monotonic
@@ -147,9 +163,16 @@ class OAuthToken:
         self._current: AccessToken | None = None
         self._age_when_taken = 0.0
         self._taken_at = 0.0
-        self._replaced_at: list[float] = []
+        self._accepted = False
+        self._refused_in_a_row = 0
         self._failure: str | None = None
+        self._failed_patiently = False
         self._rest_until = float("-inf")
+
+    @property
+    def current(self) -> AccessToken | None:
+        """The token in use; None before the first."""
+        return self._current
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -167,56 +190,81 @@ class OAuthToken:
             current = self._current
             if current is not None and not current.is_due(self._age(current)):
                 return current.header
-            try:
+            if current is None or self._age(current) >= current.lifetime:
                 return self._replace(current).header
+            try:
+                return self._replace(current, patient=False).header
             except AuthenticationError as error:
-                if current is None or self._age(current) >= current.lifetime:
-                    raise
                 # Refreshing ahead leaves minutes in which this may pass.
                 logger.debug("%s; the access token in use is still good", error)
                 return current.header
 
+    def renew(self, other_than: str | None) -> None:
+        """Get a token other than the one named, now.
+
+        Raises:
+            AuthenticationError: None can be had.
+        """
+        with self._lock:
+            token = uninterrupted(lambda: self._source.obtain(other_than))
+            self._take(token)
+
+    def accepted(self, authorization: str) -> None:
+        """Take note that the token is good."""
+        current = self._current
+        if current is not None and not self._accepted and authorization == current.header:
+            with self._lock:
+                self._accepted = current is self._current
+                self._refused_in_a_row = 0
+
     def rejected(self, authorization: str) -> bool:
         """Replace a refused token, unless another thread has already done so.
 
+        A token that was good before, or is past its end, has just died. One that was never good
+        may be another process's that has died meanwhile, but not again and again.
+
         Returns:
-            False when the token had only just replaced another, or when none can be had;
+            False when too many in a row were refused, or when none can be had;
             `explain_rejection` then says why.
         """
         with self._lock:
             current = self._current
             if current is None or authorization != current.header:
                 return True
-            now = self._clock()
-            recent = [at for at in self._replaced_at if 0 <= now - at < BUSY_WINDOW]
-            if len(recent) >= BUSY_LIMIT or (recent and now - recent[-1] < QUIET_AFTER_REFRESH):
-                return False
+            if not self._accepted and self._age(current) < current.lifetime:
+                self._refused_in_a_row += 1
+                if self._refused_in_a_row > CHANCES:
+                    return False
             try:
                 self._replace(current)
             except AuthenticationError:
                 return False
-            self._replaced_at = [*recent, now]
             return True
 
     def explain_rejection(self) -> str:
         """Say what to check: what went wrong with the last refresh, if it did."""
         return self._failure or self._source.advice()
 
-    def _replace(self, current: AccessToken | None) -> AccessToken:
-        if self._failure is not None and self._clock() < self._rest_until:
+    def _replace(self, current: AccessToken | None, *, patient: bool = True) -> AccessToken:
+        resting = self._failed_patiently or not patient
+        if self._failure is not None and resting and self._clock() < self._rest_until:
             raise AuthenticationError(self._failure)
         refused = None if current is None else current.value
         try:
-            token = uninterrupted(lambda: self._source.obtain(refused))
+            token = uninterrupted(lambda: self._source.obtain(refused, patient=patient))
         except AuthenticationError as error:
-            self._failure = str(error)
+            self._failure, self._failed_patiently = str(error), patient
             self._rest_until = self._clock() + REST_AFTER_FAILURE
             raise
+        self._take(token)
+        return token
+
+    def _take(self, token: AccessToken) -> None:
         self._failure = None
+        self._accepted = False
         self._current = token
         self._taken_at = self._monotonic()
         self._age_when_taken = self._clock() - token.obtained_at
-        return token
 
     def _age(self, token: AccessToken) -> float:
         """Return the older of what two clocks say: the wall's may be set back, the other sleeps."""

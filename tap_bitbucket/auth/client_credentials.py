@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from tap_bitbucket.auth.errors import AuthenticationError
-from tap_bitbucket.auth.oauth import Refused
+from tap_bitbucket.auth.oauth import Blame, Refused
 from tap_bitbucket.auth.token_endpoint import OAuthClient
-from tap_bitbucket.auth.tokens import AccessToken
+from tap_bitbucket.auth.tokens import PAUSES, AccessToken
 
 logger = logging.getLogger("tap-bitbucket.auth")
 
@@ -15,21 +15,43 @@ logger = logging.getLogger("tap-bitbucket.auth")
 class ClientCredentials:
     """Asks for an access token whenever one is needed; there is nothing to keep."""
 
-    def __init__(self, client: OAuthClient) -> None:
-        """Ask in the name of this consumer."""
-        self.identity = client.identity
-        self._client = client
+    def __init__(self, client: OAuthClient, *, patient: bool = True) -> None:
+        """Ask in the name of this consumer.
 
-    def obtain(self, other_than: str | None) -> AccessToken:  # noqa: ARG002 - always a new one
+        Args:
+            client: The OAuth consumer.
+            patient: Whether to wait for the end of a lockout, which may take ten minutes.
+        """
+        self.identity = client.identity
+        self.allowance = client.allowance
+        self._client = client
+        self._patient = patient
+        self._proven = False
+
+    def obtain(
+        self,
+        other_than: str | None,  # noqa: ARG002 - always a new one
+        *,
+        patient: bool = True,
+    ) -> AccessToken:
         """Return a new token.
 
         Raises:
             AuthenticationError: Bitbucket refuses, or cannot be reached.
         """
-        reply = self._client.ask({"grant_type": "client_credentials"})
-        if isinstance(reply, Refused):
-            message = f"No access token for {self.identity} ({reply.error}): {self._check()}"
-            raise AuthenticationError(message)
+        pauses = list(PAUSES) if patient and self._patient and self._proven else []
+        while isinstance(reply := self._client.ask({"grant_type": "client_credentials"}), Refused):
+            if not pauses or reply.blame is not Blame.UNCLEAR:
+                message = f"No access token for {self.identity} ({reply.error}): {self._check()}"
+                raise AuthenticationError(message)
+            # It was good before: somebody has shown a dead refresh token of the same consumer.
+            logger.warning(
+                "Bitbucket refuses %s (%s), as it does for some minutes after it was shown a dead"
+                " refresh token. Trying again in %.0f s",
+                *(self.identity, reply.error, pauses[0]),
+            )
+            self._client.pause(pauses.pop(0))
+        self._proven = True
         # What a refresh token would add can be had by asking again: if there is one, it is dropped.
         logger.info("access token obtained, valid for %.0f min", reply.lifetime / 60)
         return AccessToken(reply.access_token, self._client.clock(), reply.lifetime, reply.scope)

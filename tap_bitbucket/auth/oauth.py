@@ -6,7 +6,6 @@ https://developer.atlassian.com/cloud/bitbucket/oauth-2/ and RFC 6749, section 5
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from tap_bitbucket.auth.tokens import is_sendable
 from tap_bitbucket.http.rate_limit import retry_after
 
 USUAL_LIFETIME = 3600.0
-SHORTEST_LIFETIME = 60.0
 LONGEST_LIFETIME = 86400.0
 RETRYABLE = frozenset({408, 425, 429})
 SERVER_ERROR = 500
@@ -137,6 +135,4 @@ def _lifetime(expires_in: object) -> float:
         seconds = float(str(expires_in))
     except ValueError:
         return USUAL_LIFETIME
-    if math.isnan(seconds):
-        return USUAL_LIFETIME
-    return min(max(seconds, SHORTEST_LIFETIME), LONGEST_LIFETIME)
+    return min(seconds, LONGEST_LIFETIME) if seconds > 0 else USUAL_LIFETIME

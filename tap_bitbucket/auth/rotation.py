@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.oauth import Blame, Granted, Refused
 from tap_bitbucket.auth.token_endpoint import OAuthClient
-from tap_bitbucket.auth.token_file import TokenStore
-from tap_bitbucket.auth.tokens import AccessToken, Refusal, StoredTokens
+from tap_bitbucket.auth.token_store import TokenStore
+from tap_bitbucket.auth.tokens import AccessToken, Refusal, StoredTokens, fingerprint
 
 ROOM = 16_384
 """Bytes made room for beyond what is stored: two tokens, each often more than 2,500 long."""
 
-SIGN_IN = 'sign in again (README, "Sign in") and set the new refresh_token'
+SIGN_IN = 'sign in again with `tap-bitbucket auth login` (README, "Sign in")'
 
 WriteBack = Callable[[str, Callable[[str], bool]], None]
 
@@ -44,9 +44,19 @@ class Present:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Nothing may be presented: all there is was refused, or there is nothing."""
+    """Nothing may be presented: all there is was refused, or there is nothing.
+
+    Attributes:
+        refusal: Why.
+        wait: Seconds after which a token may be presented that must be good, unless it was used
+            elsewhere; None if there is no such token.
+    """
 
     refusal: Refusal | None
+    wait: float | None = None
+
+
+Outcome = AccessToken | GiveUp
 
 
 def next_step(
@@ -72,13 +82,15 @@ def next_step(
     access = stored.access
     if access and access.value != other_than and not access.is_due(now - access.obtained_at):
         return Reuse(access)
-    locked_out = refusal is not None and refusal.is_recent(now)
-    if stored.refresh_token is not None:
-        own = stored.refusal_of(stored.refresh_token, secret)
-        if not locked_out and (own is None or own.is_over(now)):
-            return Present(stored.refresh_token)
-        refusal = own or refusal
-    return GiveUp(refusal)
+    locked_out = 0.0 if refusal is None else refusal.lockout(now)
+    if stored.refresh_token is None:
+        return GiveUp(refusal)
+    own = stored.refusal_of(stored.refresh_token, secret)
+    if not locked_out and (own is None or own.is_over(now)):
+        return Present(stored.refresh_token)
+    hopeless = not stored.is_proven(secret) or (own is not None and own.final)
+    wait = max(locked_out, 0.0 if own is None else own.rest(now))
+    return GiveUp(own or refusal, None if hopeless else wait)
 
 
 class RefreshToken:
@@ -90,6 +102,8 @@ class RefreshToken:
         store: TokenStore,
         seed: str | None,
         write_back: WriteBack | None = None,
+        *,
+        patient: bool = True,
     ) -> None:
         """Exchange in the name of `client`.
 
@@ -98,24 +112,45 @@ class RefreshToken:
             store: Where the tokens live.
             seed: The configured refresh token, which begins the family.
             write_back: Told each new refresh token, and how to recognise an earlier one.
+            patient: Whether to wait for the end of a lockout, which may take ten minutes.
         """
         self.identity = client.identity
+        self.allowance = client.allowance
         self._client = client
         self._store = store
         self._seed = seed
         self._write_back = write_back
+        self._patient = patient
         self._told = False
 
-    def obtain(self, other_than: str | None) -> AccessToken:
+    def obtain(self, other_than: str | None, *, patient: bool = True) -> AccessToken:
         """Return an access token: another process's if there is one, else a new one.
 
         Raises:
             AuthenticationError: The store cannot be written, there is nothing to present, or
                 Bitbucket refuses it or cannot be reached.
         """
+        while True:
+            outcome = self._obtain(other_than)
+            if isinstance(outcome, AccessToken):
+                return outcome
+            if outcome.wait == 0.0:
+                continue  # with what is stored
+            if outcome.wait is None or not (patient and self._patient):
+                raise AuthenticationError(self._why(outcome.refusal))
+            logger.warning(
+                "Bitbucket refuses the refresh token of %s; it does so with good ones, too, for"
+                " some minutes after it was shown a dead one. Trying again in %.0f s",
+                *(self.identity, outcome.wait),
+            )
+            self._client.pause(outcome.wait)
+
+    def _obtain(self, other_than: str | None) -> Outcome:
         step = self._next_step(self._load(), other_than)
         if isinstance(step, Reuse):
             return step.access
+        if isinstance(step, GiveUp):
+            return step
         # One process at a time, and each reads again what the one before it wrote: two that
         # present the same refresh token get two families, of which only one is remembered.
         with self._store.locked():
@@ -125,13 +160,13 @@ class RefreshToken:
                 if isinstance(step, Reuse):
                     return step.access
                 if isinstance(step, GiveUp):
-                    raise AuthenticationError(self._why(step.refusal))
+                    return step
                 reply = self._exchange(stored, step)
                 if isinstance(reply, Granted):
                     return self._keep(stored, step, reply)
                 earlier, stored = stored, self._load()
                 if stored.refresh_token == earlier.refresh_token:
-                    raise self._refused(stored, step, reply)
+                    return self._refused(stored, step, reply, other_than)
                 # A writer the lock could not keep out: go by what it wrote.
 
     def advice(self) -> str:
@@ -147,8 +182,8 @@ class RefreshToken:
         if stored.client != self._client.fingerprint:
             message = (
                 f"The tokens in {self._store.place} belong to another OAuth consumer than client_id"
-                f" {self._client.client_id[:4]}…: set token_file to another place, or delete that"
-                " file to begin again with refresh_token"
+                f" {self._client.client_id[:4]}…: set token_file to another place, or run"
+                " `tap-bitbucket auth logout` to forget them"
             )
             raise AuthenticationError(message)
         return stored
@@ -160,9 +195,10 @@ class RefreshToken:
         begins = isinstance(step, Present) and step.begins_family
         if new_seed and not begins and not isinstance(step, GiveUp) and not self._told:
             self._told = True
+            refusal = stored.refusal_of(self._seed or "", secret)
             logger.warning(
-                "refresh_token in the settings was refused before: going on with the one in %s",
-                self._store.place,
+                "refresh_token in the settings was refused (%s): going on with the one in %s",
+                *(refusal.error if refusal else "unknown", self._store.place),
             )
         return step
 
@@ -175,8 +211,13 @@ class RefreshToken:
         """Save first, use afterwards."""
         now = self._client.clock()
         access = AccessToken(reply.access_token, now, reply.lifetime, reply.scope)
-        begun_with = step.refresh_token if step.begins_family else None
-        rotated = stored.rotated(step.refresh_token, reply.refresh_token, access, seed=begun_with)
+        rotated = stored.rotated(
+            step.refresh_token,
+            reply.refresh_token,
+            access,
+            secret=self._client.client_secret,
+            seed=step.refresh_token if step.begins_family else None,
+        )
         self._store.save(rotated)
         logger.info(
             "access token refreshed, valid for %.0f min; next refresh token stored in %s",
@@ -186,20 +227,32 @@ class RefreshToken:
             self._write_back(rotated.refresh_token, rotated.knows)
         return access
 
-    def _refused(self, stored: StoredTokens, step: Present, reply: Refused) -> AuthenticationError:
-        """Remember that a refresh token was refused, and say what to do."""
+    def _refused(
+        self, stored: StoredTokens, step: Present, reply: Refused, other_than: str | None
+    ) -> Outcome:
+        """Remember that a refresh token was refused, and return what is left to do.
+
+        Raises:
+            AuthenticationError: It was not about the token.
+        """
         if reply.blame is Blame.CLIENT:
-            return AuthenticationError(
+            message = (
                 f"Bitbucket does not accept client_id and client_secret of {self.identity}"
                 f" ({reply.error}): copy both again from the OAuth consumer's page"
             )
-        refusal = Refusal(
-            reply.error, self._client.clock(), final=reply.blame is Blame.REFRESH_TOKEN
-        )
+            raise AuthenticationError(message)
         secret = self._client.client_secret
+        refusal = Refusal(
+            reply.error,
+            self._client.clock(),
+            final=reply.blame is Blame.REFRESH_TOKEN,
+            proven=step.refresh_token == stored.refresh_token and stored.is_proven(secret),
+        )
         stored = stored.with_refusal(step.refresh_token, secret, refusal)
         self._store.save(stored)
-        return AuthenticationError(self._why(stored.refusal_of(step.refresh_token, secret)))
+        left = self._next_step(stored, other_than)
+        refusal = stored.refused[fingerprint(step.refresh_token, secret)]
+        return GiveUp(refusal, left.wait if isinstance(left, GiveUp) else 0.0)
 
     def _why(self, refusal: Refusal | None) -> str:
         if refusal is None:

@@ -49,6 +49,14 @@ class OAuthClient:
         """A name for this consumer in logs."""
         return f"OAuth consumer {self.client_id[:4]}… ({self.fingerprint[:6]})"
 
+    @property
+    def allowance(self) -> str:
+        """Whose requests are counted together: Bitbucket counts by consumer, not by user.
+
+        https://support.atlassian.com/bitbucket-cloud/docs/api-request-limits/
+        """
+        return f"consumer {self.fingerprint}"
+
     def ask(self, form: dict[str, str]) -> Granted | Refused:
         """Post a form, again and again while the answer is lost or the server is unwell.
 
@@ -71,7 +79,7 @@ class OAuthClient:
                 "token endpoint: %s; trying again in %.0f s (%d of %d)",
                 *(reply.reason, wait, attempt, ATTEMPTS - 1),
             )
-            self._pause(wait)
+            self.pause(wait)
         raise AssertionError  # the last attempt returned or raised
 
     def _unavailable(self, reply: Transient, attempts: int) -> EndpointUnavailable:
@@ -109,8 +117,12 @@ class OAuthClient:
         except requests.RequestException as error:
             return NoTokenEndpoint(f"it cannot be asked ({type(error).__name__})")
 
-    def _pause(self, seconds: float) -> None:
-        """Sleep in short steps, and stop when the program is ending."""
+    def pause(self, seconds: float) -> None:
+        """Sleep in short steps, and stop when the program is ending.
+
+        Raises:
+            EndpointUnavailable: It is.
+        """
         while seconds > 0:
             if not threading.main_thread().is_alive():
                 message = "The run ended while the token endpoint was being asked again"

@@ -4,53 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from tap_bitbucket.auth.atomic_file import (
     PRIVATE_FILE,
     Replacement,
+    directory_to_disk,
     make_private_directory,
     others_may_read,
 )
+from tap_bitbucket.auth.encryption import TokenCipher, decrypted, encrypted
 from tap_bitbucket.auth.errors import AuthenticationError
+from tap_bitbucket.auth.token_store import LOCK_PATIENCE
 from tap_bitbucket.auth.tokens import StoredTokens
 
-LOCK_PATIENCE = 420.0
-"""Seconds to wait for another process: longer than the longest refresh."""
-
 ELSEWHERE = "set token_file to a place that can be written and that outlives the run"
-
-
-class TokenStore(Protocol):
-    """Keeps tokens between runs, for one process at a time."""
-
-    @property
-    def place(self) -> str:
-        """Where that is, for messages."""
-
-    def load(self) -> StoredTokens | None:
-        """Read what is kept; needs no lock."""
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep all others out, in this process and in any other."""
-
-    def reserve(self, size: int) -> None:
-        """Fail now, while nothing is at stake, rather than at `save`; within the lock."""
-
-    def save(self, tokens: StoredTokens) -> None:
-        """Keep these; on return they outlive a power cut. Within the lock."""
 
 
 class TokenFile:
     """A token store in one file, a lock file beside it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cipher: TokenCipher | None = None) -> None:
         """Keep tokens in `path`; a link stays a link, its target is what is replaced."""
         self._path = Path(os.path.realpath(path.expanduser()))
+        self._cipher = cipher
         self._next = Replacement(self._path)
 
     @property
@@ -62,7 +42,8 @@ class TokenFile:
         """Read the file; None when there is none, or an empty one.
 
         Raises:
-            AuthenticationError: It cannot be read, others may read it, or it is something else.
+            AuthenticationError: It cannot be read or decrypted, others may read it, or it is
+                something else.
         """
         try:
             with self._path.open(encoding="utf-8") as file:
@@ -83,6 +64,7 @@ class TokenFile:
             raise AuthenticationError(message)
         if not text.strip():
             return None
+        text = decrypted(text, f"token_file {self._path}", self._cipher)
         try:
             return StoredTokens.from_json(text)
         except ValueError as error:
@@ -119,13 +101,13 @@ class TokenFile:
             lock.release()
 
     def reserve(self, size: int) -> None:
-        """Write a file of this size beside the token file.
+        """Write a file as big as tokens of this size take, beside the token file.
 
         Raises:
             AuthenticationError: It cannot be written; the token file is untouched.
         """
         try:
-            self._next.reserve(size)
+            self._next.reserve(len(encrypted("?" * size, self._cipher)))
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -136,7 +118,19 @@ class TokenFile:
             AuthenticationError: It could not be replaced and is as before.
         """
         try:
-            self._next.commit(tokens.to_json().encode())
+            self._next.commit(encrypted(tokens.to_json(), self._cipher).encode())
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def forget(self) -> None:
+        """Delete the file; its lock file stays, for others may be waiting for it.
+
+        Raises:
+            AuthenticationError: It cannot be deleted.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+            directory_to_disk(self._path.parent)
         except OSError as error:
             raise self._unwritable(error) from None
 

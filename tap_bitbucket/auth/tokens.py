@@ -12,10 +12,14 @@ REFRESH_AHEAD = 300.0
 """Seconds before its end at which an access token is replaced (a tenth of a shorter life)."""
 
 LOCKOUT = 600.0
-"""Seconds to leave a client alone after an unclear refusal.
+"""Seconds to leave a client alone after an unclear refusal of a token that was never good.
 
 Bitbucket refuses even good tokens of a client for some minutes after it was shown a dead one.
 """
+
+PAUSES = (60.0, 540.0)
+"""Seconds to wait after each unclear refusal of a token that must be good, unless it was used
+elsewhere: a lockout may end soon, and lasts ten minutes at the most. No third try after that."""
 
 REMEMBERED_SPENT = 200
 REMEMBERED_REFUSED = 20
@@ -65,21 +69,44 @@ class AccessToken:
 class Refusal:
     """What Bitbucket answered when a refresh token was presented in vain.
 
-    An unclear answer may have been the wrong secret or a lockout, so the token gets one more
-    chance when the lockout is over; a second refusal is final.
+    An unclear answer may have been the wrong secret or a lockout, so the token gets another
+    chance when that may be over, and one more if it came from Bitbucket by the same secret.
+
+    Attributes:
+        error: The OAuth error.
+        at: When, in seconds since 1970.
+        final: Whether the token is dead for certain, or has had its chances.
+        count: How often it was refused.
+        proven: Whether the client secret had been good before.
     """
 
     error: str
     at: float
     final: bool
+    count: int = 1
+    proven: bool = False
 
-    def is_recent(self, now: float) -> bool:
-        """Tell whether Bitbucket may still be refusing good tokens of this client."""
-        return 0 <= now - self.at < LOCKOUT
+    def again(self, later: Refusal) -> Refusal:
+        """Return what is known after this and a later refusal of the same token."""
+        count = self.count + 1
+        chances = len(PAUSES) if later.proven else 1
+        return replace(later, final=later.final or count > chances, count=count)
+
+    def rest(self, now: float) -> float:
+        """Return the seconds until the token may be presented once more, 0 if it may be."""
+        since = now - self.at
+        pause = PAUSES[min(self.count, len(PAUSES)) - 1] if self.proven else LOCKOUT
+        return pause - since if 0 <= since < pause else 0.0
+
+    def lockout(self, now: float) -> float:
+        """Return the seconds in which other tokens of the client are to be spared, too."""
+        since = now - self.at
+        clear = self.final and self.count == 1
+        return PAUSES[0] - since if 0 <= since < PAUSES[0] and not clear else 0.0
 
     def is_over(self, now: float) -> bool:
         """Tell whether the token may be presented once more."""
-        return not self.final and not self.is_recent(now)
+        return not self.final and not self.rest(now)
 
 
 @dataclass(frozen=True)
@@ -93,6 +120,7 @@ class StoredTokens:
         seed: Fingerprint of the configured token this family began with.
         spent: Fingerprints of the refresh tokens already exchanged, the latest last.
         refused: Fingerprint of refresh token and client secret → the refusal.
+        secret: Fingerprint of the client secret that was good for the last exchange.
     """
 
     client: str
@@ -101,6 +129,7 @@ class StoredTokens:
     seed: str | None = None
     spent: tuple[str, ...] = ()
     refused: dict[str, Refusal] = field(default_factory=dict)
+    secret: str | None = None
 
     def knows(self, refresh_token: str) -> bool:
         """Tell whether a configured refresh token is one this family has come from or is at."""
@@ -108,8 +137,18 @@ class StoredTokens:
             return True
         return fingerprint(refresh_token) in {self.seed, *self.spent}
 
+    def is_proven(self, secret: str) -> bool:
+        """Tell whether the stored refresh token came from Bitbucket by this client secret."""
+        return self.refresh_token is not None and self.secret == fingerprint(secret)
+
     def rotated(
-        self, presented: str, received: str | None, access: AccessToken, *, seed: str | None
+        self,
+        presented: str,
+        received: str | None,
+        access: AccessToken,
+        *,
+        secret: str,
+        seed: str | None = None,
     ) -> StoredTokens:
         """Return what to keep after `presented` was exchanged.
 
@@ -117,6 +156,7 @@ class StoredTokens:
             presented: The refresh token that was exchanged.
             received: Its successor; None when Bitbucket did not rotate it.
             access: The new access token.
+            secret: The client secret.
             seed: The configured token, when this exchange began a new family with it.
         """
         earlier = [name for name in self.spent if name != fingerprint(presented)]
@@ -126,6 +166,29 @@ class StoredTokens:
             access=access,
             seed=fingerprint(seed) if seed else self.seed,
             spent=(*earlier, fingerprint(presented))[-REMEMBERED_SPENT:],
+            secret=fingerprint(secret),
+        )
+
+    def signed_in(
+        self, refresh_token: str | None, access: AccessToken, *, secret: str, seed: str | None
+    ) -> StoredTokens:
+        """Return what to keep after somebody has signed in: a family that goes before all others.
+
+        Args:
+            refresh_token: The first one of the family.
+            access: The access token.
+            secret: The client secret.
+            seed: The refresh token in the settings, which is an old one from now on.
+        """
+        past = [fingerprint(token) for token in (self.refresh_token, seed) if token]
+        earlier = [name for name in self.spent if name not in past]
+        return replace(
+            self,
+            refresh_token=refresh_token,
+            access=access,
+            seed=None,
+            spent=(*earlier, *(name for name in (self.seed,) if name), *past)[-REMEMBERED_SPENT:],
+            secret=fingerprint(secret),
         )
 
     def refusal_of(self, refresh_token: str, secret: str) -> Refusal | None:
@@ -136,7 +199,8 @@ class StoredTokens:
         """Return what to keep after a refresh token was refused."""
         name = fingerprint(refresh_token, secret)
         others = [item for item in self.refused.items() if item[0] != name]
-        latest = replace(refusal, final=refusal.final or name in self.refused)
+        earlier = self.refused.get(name)
+        latest = refusal if earlier is None else earlier.again(refusal)
         return replace(self, refused=dict([*others, (name, latest)][-REMEMBERED_REFUSED:]))
 
     def to_json(self) -> str:

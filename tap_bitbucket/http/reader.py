@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tap_bitbucket.http.errors import SkipPartition, Transient
+from tap_bitbucket.http.identities import ANYBODY, Asker
 from tap_bitbucket.http.paging import Page, Paging, next_request, parse_page
 from tap_bitbucket.http.refusals import Nothing, Refused
 from tap_bitbucket.http.request import Request
@@ -25,6 +26,7 @@ class Listing:
         simpler: What to change in the query, one after the other, should Bitbucket refuse the
             request: a parameter and its simpler value, None to leave it out.
         enough: Whether a page is the last one of interest.
+        asker: Who is to ask, and what for.
         simplified: Which parameters had to be changed, and to what.
     """
 
@@ -32,6 +34,7 @@ class Listing:
     paging: Paging = Paging.NEXT
     simpler: tuple[tuple[str, str | None], ...] = ()
     enough: Callable[[Page], bool] | None = None
+    asker: Asker = ANYBODY
     simplified: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -50,7 +53,7 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             raise SkipPartition(message)
         seen.add(request)
         try:
-            page = session.read(request, partial(_page, request, listing.paging))
+            page = session.read(request, partial(_page, request, listing.paging), listing.asker)
         except Nothing:
             return
         except Refused as error:

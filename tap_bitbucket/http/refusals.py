@@ -7,6 +7,9 @@ import contextlib
 
 from tap_bitbucket.http.errors import Action, MissingScope, SkipPartition, Transient, lacks_scope
 
+_SHORTEST = 6
+"""No credential is shorter: a typing error of two letters must not blot out half a message."""
+
 
 class NotFound(SkipPartition):
     """A 404 whose body the caller may understand better."""
@@ -47,6 +50,7 @@ def without_credential(text: str, authorization: str) -> str:
     if scheme == "Basic":
         with contextlib.suppress(ValueError):
             parts.append(base64.b64decode(credential).decode().partition(":")[2])
-    for part in filter(None, parts):
-        text = text.replace(part, "…")
+    for part in parts:
+        if len(part) >= _SHORTEST:
+            text = text.replace(part, "…")
     return text

@@ -1,44 +1,51 @@
-"""One request, whatever it takes: authorization, budget, redirects, retries."""
+"""One request, whatever it takes: an identity, its budget, redirects, retries."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
 
 import backoff
-import requests
-from requests.adapters import HTTPAdapter
 
-from tap_bitbucket.auth import AuthenticationError, Authenticator
-from tap_bitbucket.http.budget import Budget
+from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.http.errors import (
     TOO_LONG,
     Action,
     Fatal,
+    MissingScope,
     SkipPartition,
     Transient,
     Unavailable,
     decide,
     explain,
 )
-from tap_bitbucket.http.paging import origin
+from tap_bitbucket.http.identities import (
+    ANYBODY,
+    Asker,
+    Identities,
+    Identity,
+    scopes_in,
+    workspace_of,
+)
 from tap_bitbucket.http.refusals import Nothing, refusal, without_credential
 from tap_bitbucket.http.request import Request
+from tap_bitbucket.http.transport import Transport
 
 logger = logging.getLogger("tap-bitbucket.http")
 
 T = TypeVar("T")
 
-_REDIRECTS = 5
 _PATIENCE = 3
 """How often to ask for what takes Bitbucket too long: it rarely gets faster."""
+
+_TOKENS = 5
+"""How many tokens a request may be refused with. More than one is rare, and takes tokens that end
+sooner than they say; a request that is always refused must not ask for ever."""
 
 _OUTAGE = 5
 """Lists in a row that fail after all retries, until Bitbucket as a whole counts as down."""
@@ -64,46 +71,31 @@ class Session:
 
     Args:
         api_url: E.g. ``https://api.bitbucket.org/2.0``. No other host ever gets the token.
-        authenticator: Signs the requests.
-        budget: Counts them.
+        identities: Sign the requests, and count them.
         timeout: Seconds to wait for a connection, and between two bytes.
         max_retries: How often to repeat what may pass.
         connections: Kept open at the same time.
         user_agent: The User-Agent header.
 
     Attributes:
-        accepted: Whether the credential was good for anything yet.
+        retries: How often a request was repeated.
     """
 
     def __init__(
         self,
         api_url: str,
-        authenticator: Authenticator,
-        budget: Budget,
+        identities: Identities,
         *,
         timeout: float,
         max_retries: int,
         connections: int,
         user_agent: str,
     ) -> None:
-        self.api_url = api_url.rstrip("/")
-        self.authenticator = authenticator
-        self.budget = budget
+        self.identities = identities
         self.retries = 0
-        self._timeout = timeout
-        self._http = requests.Session()
-        # What the environment says about proxies and certificates holds, .netrc does not: it
-        # would replace the Authorization header.
-        environment = self._http.merge_environment_settings(self.api_url, {}, False, None, None)
-        self._http.trust_env = False
-        self._http.proxies = environment["proxies"]
-        self._http.verify = environment["verify"]
-        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_maxsize=connections)
-        self._http.mount("http://", adapter)
-        self._http.mount("https://", adapter)
-        self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
-        self.accepted = False
+        self.transport = Transport(
+            api_url, timeout=timeout, connections=connections, user_agent=user_agent
+        )
         self._ahead = 0.0
         self._outages = 0
         self._lock = threading.Lock()
@@ -117,16 +109,22 @@ class Session:
             logger=None,
         )
 
+    @property
+    def api_url(self) -> str:
+        """Return the root of the API."""
+        return self.transport.api_url
+
     def now(self) -> float:
         """Return the time on Bitbucket's clock, by its last answer (epoch seconds)."""
         return time.time() + self._ahead
 
-    def read(self, request: Request, parse: Callable[[Answer], T]) -> T:
+    def read(self, request: Request, parse: Callable[[Answer], T], asker: Asker = ANYBODY) -> T:
         """Send a request until it is answered, and return what ``parse`` makes of the answer.
 
         Args:
             request: What to ask for.
             parse: Raises Transient if the answer is unusable; it is then asked for again.
+            asker: Who is to ask.
 
         Raises:
             SkipPartition: If this cannot be read (NotFound, Refused and Unavailable are such).
@@ -140,7 +138,7 @@ class Session:
         def attempt() -> T:
             nonlocal too_long
             try:
-                return parse(self._answer(request))
+                return parse(self._answer(request, asker))
             except Transient as error:
                 too_long += error.status == TOO_LONG
                 if too_long < _PATIENCE:
@@ -178,96 +176,68 @@ class Session:
             )
         return Unavailable(message, error.status)
 
-    def _answer(self, request: Request) -> Answer:
-        """Send once, and again for as long as only a new token or the rate limit stands between."""
+    def _answer(self, request: Request, asker: Asker) -> Answer:
+        """Send once, and again while only a token, a permission or the rate limit is missing."""
+        tokens = 0
+        tried: list[Identity] = []
         while True:
-            response, authorization = self._send(request)
+            identity, authorization, response = self.transport.send(
+                request, lambda: self._sign(request, asker, tried)
+            )
             status, body = response.status_code, response.content
+            if status != 401:  # noqa: PLR2004
+                identity.authenticator.accepted(authorization)
+                self.identities.learned(identity, scopes_in(response.headers))
             if status < 400:  # noqa: PLR2004
-                self.budget.heard(response.headers)
+                identity.budget.heard(response.headers)
                 at = _server_time(response.headers)
                 self._ahead = at - time.time()
-                self.accepted = True
+                identity.accepted = True
                 return Answer(status, body, at)
             rule = decide(status, body)
             said = without_credential(explain(body), authorization)
             reason = f"{request.method} {request.path}: HTTP {status}, {rule.sentence}"
             reason += f" ({said})" if said else ""
             if rule.action is Action.WAIT:
-                self.budget.exhausted(response.headers)
-            elif rule.action is not Action.REFRESH:
-                raise refusal(rule.action, status, body, reason)
-            elif not self.authenticator.rejected(authorization):
-                message = f"{reason}. {self.authenticator.explain_rejection()}"
-                raise AuthenticationError(message)
+                identity.budget.exhausted(response.headers)
+            elif rule.action is Action.REFRESH:
+                tokens += 1
+                if tokens >= _TOKENS or not identity.authenticator.rejected(authorization):
+                    self._refused(request, identity, reason)
+            else:
+                error = refusal(rule.action, status, body, reason)
+                tried.append(identity)
+                if isinstance(error, MissingScope) and asker.purpose:
+                    identity.cannot.add(asker.purpose)
+                if status != 403 or not self.identities.others(request.path, asker, tried):  # noqa: PLR2004
+                    raise error
 
-    def _send(self, request: Request) -> tuple[requests.Response, str]:
-        """Send and follow redirects, the token only to the API's own origin."""
-        url = self.api_url + request.target
-        for _ in range(_REDIRECTS):
-            self.budget.spend()
-            authorization = self.authenticator.authorization()
+    def _refused(self, request: Request, identity: Identity, reason: str) -> None:
+        """Go on without an identity, unless only this request is refused or nobody is left."""
+        message = f"{reason}. {identity.authenticator.explain_rejection()}"
+        if identity.accepted and workspace_of(request.path) is None:
+            # What belongs to a person is refused to a token that is good for all else.
+            raise AuthenticationError(message)
+        self.identities.refuse(identity, message)
+
+    def _sign(
+        self, request: Request, asker: Asker, tried: Sequence[Identity]
+    ) -> tuple[Identity, str]:
+        """Return whose turn it is, and the header that says so."""
+        while True:
+            identity = self.identities.take(request.path, asker, tried)
             try:
-                response = self._http.request(
-                    request.method,
-                    url,
-                    data=None if request.form is None else list(request.form),
-                    headers={"Authorization": authorization},
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                )
-            except requests.exceptions.SSLError:
-                message = (
-                    f"The certificate of {urlsplit(url).hostname} is not trusted. If a proxy "
-                    "replaces it, name its CA file in REQUESTS_CA_BUNDLE."
-                )
-                raise Fatal(message) from None
-            except (requests.RequestException, OSError) as error:
-                # The exception holds the request and with it the token: only its kind goes on.
-                message = f"{request.method} {request.path}: {_kind(error)}"
-                raise Transient(message) from None
-            except ValueError:
-                # requests looks at a redirect's address even when it does not follow.
-                raise _led_astray(request) from None
-            if not response.is_redirect:
-                return response, authorization
-            url = self._redirected(request, url, response.headers["Location"])
-        message = f"{request.method} {request.path}: more than {_REDIRECTS} redirects"
-        raise SkipPartition(message)
-
-    def _redirected(self, request: Request, url: str, location: str) -> str:
-        """Return where a redirect leads, if that is the API."""
-        try:
-            target = urljoin(url, location)
-            if origin(target) == origin(self.api_url):
-                return target
-        except ValueError:
-            pass
-        raise _led_astray(request)
+                authorization = identity.authenticator.authorization()
+            except AuthenticationError as error:
+                self.identities.refuse(identity, str(error))
+                continue
+            self.identities.learned(identity, identity.authenticator.scopes)
+            return identity, authorization
 
     def _on_backoff(self, details: Mapping[str, object]) -> None:
         with self._lock:
             self.retries += 1
         logger.warning("%s. Asking again in %.1f s.", details["exception"], details["wait"])
-
-
-def _led_astray(request: Request) -> SkipPartition:
-    return SkipPartition(
-        f"{request.method} {request.path}: Bitbucket redirects elsewhere than to the API, "
-        "where no token goes"
-    )
-
-
-def _kind(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not answer"
-    if isinstance(error, (requests.exceptions.ContentDecodingError,)):
-        return "the answer cannot be decompressed"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the answer was cut short"
-    return "no connection"
 
 
 def _server_time(headers: Mapping[str, str]) -> float:

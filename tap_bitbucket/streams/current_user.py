@@ -28,7 +28,7 @@ class _Own(GlobalStream):
         try:
             yield from super().pages(listing)
         except AuthenticationError as error:
-            if not self._tap.session.accepted:
+            if not self._tap.session.identities.accepted:
                 raise
             message = f"{error} This kind of credential may have no user"
             raise SkipPartition(message, 401) from None

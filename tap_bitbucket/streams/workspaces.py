@@ -9,6 +9,7 @@ import msgspec
 from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.directory import Feed, Workspace
 from tap_bitbucket.http.errors import Fatal, SkipPartition
+from tap_bitbucket.http.identities import Asker, Identity
 from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request, path
@@ -69,14 +70,14 @@ class Workspaces(GlobalStream):
                 feed.finish()
 
     def configured(self) -> list[str] | None:
-        """Return what the settings name; patterns of repositories name workspaces, too."""
+        """Return what the settings name: repositories and credentials name workspaces, too."""
         if self.config.get("workspaces"):
             return list(dict.fromkeys(self.config["workspaces"]))
         patterns: list[str] = self.config.get("repositories") or []
         names = [pattern.partition("/")[0] for pattern in patterns]
         if names and not any(_GLOB.intersection(name) for name in names):
             return list(dict.fromkeys(names))
-        return None
+        return self._tap.session.identities.bound
 
     def _one(self, slug: str) -> Reading:
         return Reading(lambda: self._entity(slug))
@@ -99,12 +100,18 @@ class Workspaces(GlobalStream):
         return True
 
     def _discover(self, feed: Feed[Workspace]) -> Iterator[Page]:
-        """Ask which workspaces the credential sees; the rows themselves are not workspaces."""
+        """Ask which workspaces the credentials see; the rows themselves are not workspaces."""
+        identities = self._tap.session.identities
+        found: list[str] = []
         try:
-            listing = Listing(Request("/user/workspaces", (("pagelen", "100"),)))
-            for page in self.pages(listing):
-                for _, row in raw_rows(page, _Access):
-                    feed.add(Workspace(row.workspace.slug))
+            for one in identities.members:
+                if one.workspaces is not None:
+                    found += [self._slug_of(name) for name in sorted(one.workspaces)]
+                    continue
+                seen = self._seen_by(one)
+                if len(identities.members) > 1:
+                    one.workspaces = frozenset(seen)
+                found += seen
         except SkipPartition as error:
             failure = Fatal(
                 f"{error}. Which workspaces there are is told only to people: with an access "
@@ -115,8 +122,28 @@ class Workspaces(GlobalStream):
         except BaseException as error:
             feed.finish(error)
             raise
+        for slug in dict.fromkeys(found):
+            feed.add(Workspace(slug))
         feed.finish()
         yield from ()
+
+    def _seen_by(self, identity: Identity) -> list[str]:
+        """Return the workspaces that Bitbucket lists to one identity."""
+        asker = Asker(self.entity, only=identity)
+        listing = Listing(Request("/user/workspaces", (("pagelen", "100"),)), asker=asker)
+        return [
+            row.workspace.slug for page in self.pages(listing) for _, row in raw_rows(page, _Access)
+        ]
+
+    def _slug_of(self, name: str) -> str:
+        """Return the slug of a workspace that a credential is bound to."""
+        if not name.startswith("{"):
+            return name
+        slugs: list[str] = [
+            row.slug for page in self._entity(name) for _, row in raw_rows(page, _Slug)
+        ]
+        self._tap.session.identities.also_called(name, slugs[0])
+        return slugs[0]
 
     def _resolve(self, uuids: list[str], feed: Feed[Workspace]) -> Iterator[Page]:
         """Ask for workspaces that are named by uuid, which also gives their slugs."""
@@ -124,6 +151,7 @@ class Workspaces(GlobalStream):
             for uuid in uuids:
                 for page in self._entity(uuid):
                     for _, row in raw_rows(page, _Slug):
+                        self._tap.session.identities.also_called(uuid, row.slug)
                         feed.add(Workspace(row.slug, uuid))
                     yield page
         except BaseException as error:

@@ -6,7 +6,8 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from tap_bitbucket.auth import Authenticator, authenticators_from
 from tap_bitbucket.demo import BitbucketServer, World
 from tap_bitbucket.demo.oauth import OAuth
+from tap_bitbucket.demo.postgres import embedded_postgres
 
 ROOT = Path(__file__).parents[2]
 TOKEN_REQUEST = r"^POST /site/oauth2/access_token"
@@ -143,28 +145,33 @@ class Processes:
         settings: dict[str, Any],
         *,
         config_file: Path | None = None,
-        kill_at: int | None = None,
+        kill_at: int | Sequence[int | None] | None = None,
         at_once: int = 1,
         replace: bool = False,
         file_limit: int | None = None,
+        **more: Any,
     ) -> list[dict[str, Any]]:
         """Sign in `at_once` processes; return what each came to.
 
         Args:
             settings: The tap's settings.
             config_file: The file they are from.
-            kill_at: The step at which a process is killed, counted from 1.
+            kill_at: The step at which a process is killed, counted from 1; a list has one for each.
             at_once: How many processes.
             replace: Whether they report the token they get as refused.
             file_limit: The size from which on files cannot grow.
+            more: What else they are to do: ``do`` is ``exchange`` (of a ``code``), ``forget`` or
+                ``work`` (for ``seconds``), ``ahead`` their clocks' lead, ``patient`` as in
+                `credentials_from`.
         """
         order = {
             "settings": settings,
             "config_file": str(config_file) if config_file else None,
-            "kill_at": kill_at,
+            "kill_at": list(kill_at) if isinstance(kill_at, Sequence) else [kill_at],
             "at_once": at_once,
             "replace": replace,
             "file_limit": file_limit,
+            **more,
         }
         assert self._host.stdin
         assert self._host.stdout
@@ -184,3 +191,16 @@ def processes() -> Iterator[Processes]:
     host = Processes()
     yield host
     host.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A server of PostgreSQL.
+
+    Not in a folder of pytest's: PostgreSQL runs as somebody else when the tests run as root.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as folder,
+        embedded_postgres(Path(folder) / "postgres") as uri,
+    ):
+        yield uri

@@ -50,7 +50,7 @@ def test_everything_else_stays(consumer: Consumer, tmp_path: Path, form: str) ->
     path = tmp_path / "config.json"
     seed = written(consumer, path, form)
     before = path.read_bytes().decode()
-    span = string_span(before, "refresh_token")
+    span = string_span(before, ("refresh_token",))
     assert span is not None
     for _ in range(3):
         assert consumer.accepts(run(consumer, path))
@@ -212,7 +212,25 @@ def test_unwritable_is_a_warning(
 )
 def test_where_the_value_is(text: str, value: str | None) -> None:
     """The value found in the text is the one a JSON reader finds."""
-    span = string_span(text, "refresh_token")
+    span = string_span(text, ("refresh_token",))
+    assert (span and json.loads(text[slice(*span)])) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"credentials":[{"refresh_token":"a"},{"x":[1],"refresh_token":"b"}]}', "b"),
+        (' {"c":1, "credentials" : [ {} , { "refresh_token" : "b" } ] } ', "b"),
+        ('{"credentials":[["refresh_token","a"],{"refresh_token":"b"},{}]}', "b"),
+        ('{"credentials":[{"refresh_token":"a"}],"refresh_token":"c"}', None),
+        ('{"credentials":{"1":{"refresh_token":"a"}}}', None),
+        ('{"credentials":[]}', None),
+        ('{"refresh_token":"c"}', None),
+    ],
+)
+def test_where_the_value_of_one_of_several_is(text: str, value: str | None) -> None:
+    """The token of the second credential is found, and no other is taken for it."""
+    span = string_span(text, ("credentials", 1, "refresh_token"))
     assert (span and json.loads(text[slice(*span)])) == value
 
 

@@ -33,6 +33,20 @@ def test_client_credentials(consumer: Consumer) -> None:
     assert not consumer.token_file.parent.exists()
 
 
+def test_a_lockout_while_the_token_is_good(consumer: Consumer) -> None:
+    """Refreshing ahead nobody waits for the end of a lockout; at the end of the token all do."""
+    made = by_client(consumer)
+    first = made.authorization()
+    client = consumer.oauth.clients[consumer.client_id]
+    consumer.clock.now += 7190
+    client.locked_until = consumer.clock.now + 100
+    assert made.authorization() == first
+    assert consumer.clock.slept == []
+    consumer.clock.now += 10
+    assert made.authorization() != first
+    assert consumer.clock.slept
+
+
 def test_client_credentials_use_no_refresh_token(consumer: Consumer) -> None:
     """A refresh token is not presented, neither a configured one nor one that was answered."""
     extra = Fault(TOKEN_REQUEST, action="edit", edit=lambda a: a | {"refresh_token": "r"}, times=9)
@@ -58,11 +72,30 @@ def test_client_credentials_from_many_threads(consumer: Consumer) -> None:
 
 
 def test_client_credentials_rejected(consumer: Consumer) -> None:
-    """A refused token is replaced once; its replacement's refusal is final and explained."""
+    """A token that is refused at once is replaced, three times; then it is final and explained."""
     made = by_client(consumer)
-    assert made.rejected(made.authorization())
+    for _ in range(3):
+        assert made.rejected(made.authorization())
     assert not made.rejected(made.authorization())
     assert "private" in made.explain_rejection()
+    assert len(consumer.token_requests()) == 4
+
+
+def test_client_credentials_locked_out(consumer: Consumer) -> None:
+    """A consumer that was good before waits for the end of a lockout, and not for ever."""
+    made = by_client(consumer)
+    made.authorization()
+    client = consumer.oauth.clients[consumer.client_id]
+    consumer.clock.now += 7200
+    client.locked_until = consumer.clock.now + 300
+    first = made.authorization()
+    assert made.authorization() == first
+    assert sum(consumer.clock.slept) == pytest.approx(600)
+    consumer.clock.now += 7200
+    client.locked_until = consumer.clock.now + 9000
+    with pytest.raises(AuthenticationError, match="unauthorized_client"):
+        made.authorization()
+    assert len(consumer.token_requests()) == 1 + 3 + 3
 
 
 def test_client_credentials_refused(consumer: Consumer) -> None:

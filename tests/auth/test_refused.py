@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.auth.sign_in import SignIn
 from tap_bitbucket.demo import Fault
 from tests.auth.conftest import HOUR, TOKEN_REQUEST, Consumer
 
@@ -30,7 +31,7 @@ def test_dead(consumer: Consumer) -> None:
     """A dead token is one line that says how to sign in again, and is not presented again."""
     seed = dead_token(consumer)
     first = refusal(consumer, refresh_token=seed)
-    assert 'sign in again (README, "Sign in")' in first
+    assert 'sign in again with `tap-bitbucket auth login` (README, "Sign in")' in first
     assert "client_secret" in first
     assert "ten minutes" in first
     assert refusal(consumer, refresh_token=seed) == first
@@ -59,17 +60,60 @@ def test_one_more_chance(consumer: Consumer) -> None:
     assert consumer.oauth.dead_presented == 2
 
 
-def test_locked_out(consumer: Consumer) -> None:
-    """A good token refused because somebody else had the client locked out works afterwards."""
+def locked_out(consumer: Consumer, seconds: float) -> None:
+    """Let the stored access token end, and let somebody have the client locked out."""
+    consumer.clock.now += 5 * HOUR
+    consumer.oauth.clients[consumer.client_id].locked_until = consumer.clock.now + seconds
+
+
+@pytest.mark.parametrize(("seconds", "presented"), [(50, 2), (300, 3)])
+def test_locked_out(consumer: Consumer, seconds: float, presented: int) -> None:
+    """A run with a good token waits for the end of a lockout that somebody else has caused."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    locked_out(consumer, seconds)
+    assert consumer.accepts(consumer.sign().authorization())
+    assert len(consumer.token_requests()) == 1 + presented
+    assert sum(consumer.clock.slept) <= 600
+    consumer.clock.now += 5 * HOUR
+    assert consumer.accepts(consumer.sign().authorization())
+
+
+def test_locked_out_at_a_terminal(consumer: Consumer) -> None:
+    """Somebody who waits for a command is told at once, and the token has its chances later."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    locked_out(consumer, 300)
+    sign_in = SignIn.of(consumer.settings(), clock=consumer.clock, sleep=consumer.clock.sleep)
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="locked the consumer out"):
+            sign_in.refresh()
+    assert consumer.clock.slept == []
+    assert len(consumer.token_requests()) == 2
+    consumer.clock.now += 301
+    assert consumer.accepts(consumer.sign().authorization())
+
+
+def test_a_token_used_elsewhere(consumer: Consumer) -> None:
+    """A stored token that somebody else has used is given up for good after three refusals."""
     consumer.sign(refresh_token=consumer.fresh_seed).authorization()
     consumer.clock.now += 5 * HOUR
-    consumer.oauth.clients[consumer.client_id].locked_until = consumer.clock.now + 60
-    refusal(consumer)
-    consumer.clock.now += 30
-    refusal(consumer)
-    assert len(consumer.token_requests()) == 2
-    consumer.clock.now += 600
-    assert consumer.accepts(consumer.sign().authorization())
+    stored = consumer.oauth.refresh_tokens[consumer.kept()["refresh_token"]]
+    stored.used = consumer.clock.now - HOUR
+    said = refusal(consumer)
+    assert "used elsewhere" in said
+    assert "tap-bitbucket auth login" in said
+    assert consumer.oauth.dead_presented == 3
+    consumer.clock.now += 1000 * HOUR
+    assert refusal(consumer) == said
+    assert consumer.oauth.dead_presented == 3
+
+
+def test_processes_share_the_wait(consumer: Consumer) -> None:
+    """Of runs that wait for the end of one lockout, one presents the token."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    locked_out(consumer, 50)
+    first, second = consumer.sign(), consumer.sign()
+    assert first.authorization() == second.authorization()
+    assert len(consumer.token_requests()) == 3
 
 
 def test_signing_in_again(consumer: Consumer) -> None:
@@ -81,11 +125,11 @@ def test_signing_in_again(consumer: Consumer) -> None:
 def test_the_stored_family_goes_on(consumer: Consumer, caplog: pytest.LogCaptureFixture) -> None:
     """A new seed that turns out dead is told, and does not end what is stored."""
     consumer.sign(refresh_token=consumer.fresh_seed).authorization()
-    assert "invalid_grant" in refusal(consumer, refresh_token="made-up")
     assert consumer.accepts(consumer.sign(refresh_token="made-up").authorization())
-    assert "was refused before" in caplog.text
+    assert "was refused (invalid_grant)" in caplog.text
     consumer.clock.now += 5 * HOUR
     assert consumer.accepts(consumer.sign(refresh_token="made-up").authorization())
+    assert sum("made-up" in body for body in consumer.token_requests()) == 1
 
 
 def test_a_wrong_secret(consumer: Consumer) -> None:
@@ -152,10 +196,11 @@ def test_a_lockout_spares_the_stored_token(consumer: Consumer) -> None:
     consumer.sign(refresh_token=consumer.fresh_seed).authorization()
     consumer.clock.now += 5 * HOUR
     seed = dead_token(consumer)
-    refusal(consumer, refresh_token=seed)
-    refusal(consumer, refresh_token=seed)
-    assert len(consumer.token_requests()) == 2
-    consumer.clock.now += 700
-    refusal(consumer, refresh_token=seed)
-    consumer.clock.now += 700
+    began = consumer.clock.now
     assert consumer.accepts(consumer.sign(refresh_token=seed).authorization())
+    assert consumer.clock.now - began >= 60
+    assert len(consumer.token_requests()) == 3
+    for _ in range(3):
+        consumer.clock.now += 5 * HOUR
+        assert consumer.accepts(consumer.sign(refresh_token=seed).authorization())
+    assert consumer.oauth.dead_presented == 2

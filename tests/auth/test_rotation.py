@@ -160,6 +160,7 @@ def test_expires_in_lies(consumer: Consumer) -> None:
         assert not consumer.accepts(authorization)
         assert made.rejected(authorization)
         assert consumer.accepts(made.authorization())
+        made.accepted(made.authorization())
         consumer.clock.now += 60
 
 
@@ -174,15 +175,41 @@ def test_expires_in_is_nonsense(consumer: Consumer, told: object) -> None:
 
 
 def test_no_refresh_loop(consumer: Consumer) -> None:
-    """A token refused right after it replaced a refused one is final; one refresh was spent."""
+    """Tokens that are refused at once are replaced three times; then it is final."""
     made = consumer.sign(refresh_token=consumer.fresh_seed)
-    first = made.authorization()
-    assert made.rejected(first)
-    second = made.authorization()
-    assert second != first
-    assert not made.rejected(second)
-    assert consumer.oauth.refreshes == 2
+    for _ in range(3):
+        refused = made.authorization()
+        assert made.rejected(refused)
+        assert made.authorization() != refused
+    assert not made.rejected(made.authorization())
+    assert consumer.oauth.refreshes == 4
     assert "refresh" in made.explain_rejection()
+
+
+def test_tokens_that_end_at_once(consumer: Consumer) -> None:
+    """A token past its own end is replaced, however often that happens before it is of use."""
+    consumer.oauth.access_token_lifetime = 1
+    made = consumer.sign(refresh_token=consumer.fresh_seed)
+    for _ in range(20):
+        authorization = made.authorization()
+        consumer.clock.now += 1
+        assert made.rejected(authorization)
+    assert consumer.accepts(made.authorization())
+
+
+def test_a_dead_token_of_another_process(consumer: Consumer) -> None:
+    """A token that another process fetched and that has died unannounced is replaced."""
+    consumer.oauth.expires_in_reported = 7200
+    consumer.oauth.access_token_lifetime = 10
+    seed = consumer.fresh_seed
+    for _ in range(6):
+        other, made = (consumer.sign(refresh_token=seed) for _ in range(2))
+        other.rejected(other.authorization())
+        consumer.clock.now += 11
+        authorization = made.authorization()
+        assert not consumer.accepts(authorization)
+        assert made.rejected(authorization)
+        assert consumer.accepts(made.authorization())
 
 
 def test_slow_refusals_end_too(consumer: Consumer) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.auth.token_file import TokenFile
 from tap_bitbucket.auth.tokens import AccessToken, StoredTokens
 from tests.auth.conftest import HOUR, Consumer, Processes
 
@@ -198,7 +199,52 @@ def test_what_is_remembered_is_bounded() -> None:
     kept = StoredTokens("client")
     for number in range(1000):
         access = AccessToken("a", 0.0, 1.0)
-        kept = kept.rotated(f"r{number}", f"r{number + 1}", access, seed="r0")
+        kept = kept.rotated(f"r{number}", f"r{number + 1}", access, secret="s", seed="r0")
     assert len(kept.to_json()) < 10_000
     assert kept.knows("r0")
     assert kept.knows("r900")
+
+
+def test_forget(consumer: Consumer) -> None:
+    """What is forgotten is gone but for the lock, which others may be waiting for."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    store = TokenFile(consumer.token_file)
+    for _ in range(2):
+        with store.locked():
+            store.forget()
+        assert store.load() is None
+        assert [path.name for path in consumer.token_file.parent.iterdir()] == ["token.json.lock"]
+
+
+@posix
+def test_forgotten_on_disk(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the file is gone outlives a power cut."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    directory = consumer.token_file.parent
+    synced: list[bool] = []
+    monkeypatch.setattr(
+        *(os, "fsync"),
+        lambda fd: synced.append(
+            os.path.samestat(os.fstat(fd), directory.stat()) and not consumer.token_file.exists()
+        ),
+    )
+    store = TokenFile(consumer.token_file)
+    with store.locked():
+        store.forget()
+    assert synced == [True]
+
+
+def test_what_cannot_be_forgotten(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be deleted is said to be there still."""
+    consumer.sign(refresh_token=consumer.fresh_seed).authorization()
+    store = TokenFile(consumer.token_file)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with store.locked(), monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", refuse)
+        with pytest.raises(AuthenticationError, match=r"Cannot write token_file .*Permission"):
+            store.forget()
+        broken.undo()
+    assert store.load() is not None

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from tap_bitbucket.auth.authenticators import StaticToken
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import StopReading
+from tap_bitbucket.http.identities import Identities, Identity
+from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.rate_limit import RateLimit, retry_after, wait_after_429
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -131,13 +134,26 @@ class Clock:
         return self.now
 
 
-def budget(**settings: Any) -> tuple[Budget, Clock]:
+class Spender(Budget):
+    """The budget of somebody who asks alone."""
+
+    def __init__(self, limits: Limits, **settings: Any) -> None:
+        super().__init__("someone", **settings)
+        signer = StaticToken("unused")
+        self.identities = Identities([Identity("someone", signer, self)], limits)
+
+    def spend(self) -> None:
+        """Wait until a request may be sent, and count it."""
+        self.identities.take("/user")
+
+
+def budget(on_limit: str = "wait", **limits: Any) -> tuple[Spender, Clock]:
     """Return a budget and its clock."""
     clock = Clock()
-    return Budget("someone", clock=clock, **settings), clock
+    return Spender(Limits(clock=clock, **limits), on_limit=on_limit, clock=clock), clock
 
 
-def blocked(one: Budget, seconds: float = 0.1) -> threading.Thread:
+def blocked(one: Spender, seconds: float = 0.1) -> threading.Thread:
     """Return a thread that is waiting in `spend`."""
     thread = threading.Thread(target=one.spend, daemon=True)
     thread.start()
@@ -229,9 +245,12 @@ def test_a_hinted_429_does_not_make_the_next_wait_longer() -> None:
 
 def test_on_rate_limit_stop_ends_the_run() -> None:
     """`stop` turns a 429 into a clean end that names the setting."""
-    one, _ = budget(on_limit="stop")
+    one, clock = budget(on_limit="stop")
+    one.exhausted(headers(Retry_After="1"))
+    clock.now += 10_000
     with pytest.raises(StopReading, match="on_rate_limit"):
-        one.exhausted(headers(Retry_After="1"))
+        one.spend()
+    assert one.sent == 0
 
 
 def test_max_requests_is_exact() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -24,6 +25,8 @@ from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Credentials, 
 from tap_bitbucket.http import session as module
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, SkipPartition, StopReading, Unavailable
+from tap_bitbucket.http.identities import Identities, Identity
+from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.paging import Paging
 from tap_bitbucket.http.reader import Listing, pages
 from tap_bitbucket.http.refusals import Refused
@@ -101,14 +104,16 @@ def session_of(
     api_url: str | None = None,
     max_retries: int = 2,
     timeout: float = 5,
+    on_limit: str = "wait",
     **limits: Any,
 ) -> Session:
     """Return a session with the stand-in."""
     authenticator = authenticator or api_token(server)
+    budget = Budget(authenticator.identity, on_limit=on_limit)
+    identity = Identity(authenticator.identity, authenticator, budget)
     return Session(
         api_url or server.api_url,
-        authenticator,
-        Budget(authenticator.identity, **limits),
+        Identities([identity], Limits(**limits)),
         timeout=timeout,
         max_retries=max_retries,
         connections=8,
@@ -324,7 +329,7 @@ def test_a_429_is_waited_out(form: str, server: BitbucketServer, branches: list[
     assert [one.status for one in server.requests] == [429, 200]
     assert server.requests[1].at - server.requests[0].at >= 0.95
     assert time.monotonic() - began < 3.5
-    assert (session.retries, session.budget.waits) == (0, 1)
+    assert (session.retries, session.identities.budgets[0].waits) == (0, 1)
 
 
 def test_a_429_makes_all_threads_wait(server: BitbucketServer) -> None:
@@ -361,7 +366,7 @@ def test_every_request_is_counted(server: BitbucketServer) -> None:
     )
     session = session_of(server)
     rows(session)
-    assert session.budget.sent == len(server.requests) == 3
+    assert session.identities.limits.sent == len(server.requests) == 3
     limited = session_of(server, max_requests=1)
     server.faults.add(Fault("refs/branches"))
     with pytest.raises(StopReading):
@@ -430,13 +435,37 @@ def test_many_threads_that_meet_the_end_of_a_token_refresh_once(
 def test_a_refusal_that_no_refresh_mends_ends_the_run(
     server: BitbucketServer, tmp_path: Path
 ) -> None:
-    """401 again with the new token is final: no endless circle of refreshes."""
+    """401 again and again with new tokens is final: no endless circle of refreshes."""
     server.faults.add(Fault("refs/branches", status=401, times=None))
     session = session_of(server, oauth(server, tmp_path))
     with pytest.raises(AuthenticationError):
         rows(session)
-    assert refreshes(server) <= 2
-    assert len(server.requests) <= 5
+    assert refreshes(server) == 4
+    assert len(server.requests) == 8
+
+
+def test_a_place_that_refuses_every_token_ends_the_run(
+    server: BitbucketServer, tmp_path: Path
+) -> None:
+    """Nor do other lists that are answered meanwhile keep such a circle going."""
+    server.faults.add(Fault("refs/branches", status=401, times=None))
+    session = session_of(server, oauth(server, tmp_path))
+    ended = threading.Event()
+
+    def read_another() -> None:
+        with contextlib.suppress(AuthenticationError):
+            while not ended.is_set():
+                rows(session, Request(BRANCHES.path.replace("branches", "tags")))
+
+    other = threading.Thread(target=read_another)
+    other.start()
+    try:
+        with pytest.raises(AuthenticationError):
+            rows(session)
+    finally:
+        ended.set()
+        other.join(10)
+    assert refreshes(server) <= 6
 
 
 def test_a_wrong_api_token_is_explained(server: BitbucketServer) -> None:
@@ -767,7 +796,7 @@ def test_threads_share_a_session(server: BitbucketServer, branches: list[str]) -
         thread.join(30)
     assert found == [branches] * 160
     assert session.retries == 20
-    assert session.budget.sent == len(server.requests) == 180
+    assert session.identities.limits.sent == len(server.requests) == 180
 
 
 def test_an_answer_tells_when_it_was_given(

@@ -1,0 +1,233 @@
+"""Who asks: the identities of a run, which of them may ask for what, and whose turn it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from tap_bitbucket.auth import AuthenticationError, Authenticator
+from tap_bitbucket.http.budget import Budget
+from tap_bitbucket.http.errors import SkipPartition, StopReading
+from tap_bitbucket.http.limits import Limits
+
+logger = logging.getLogger("tap-bitbucket.identities")
+
+_SLICE = 0.2
+"""Seconds between two looks at the stop flag while waiting."""
+
+_IN_WORKSPACE = frozenset(("repositories", "workspaces", "snippets"))
+
+
+@dataclass(eq=False)
+class Identity:
+    """One credential at work.
+
+    Attributes:
+        name: For people; no secret.
+        authenticator: Signs requests.
+        budget: Shared with the others that Bitbucket counts together with it.
+        workspaces: Those it asks about, by slug or uuid in lower case; None for any.
+        accepted: Whether it was good for anything yet.
+        refused: Why it is good for nothing any more.
+        scopes: What it may do, as far as Bitbucket said so.
+        cannot: What it lacks a scope for.
+    """
+
+    name: str
+    authenticator: Authenticator
+    budget: Budget
+    workspaces: frozenset[str] | None = None
+    accepted: bool = False
+    refused: str | None = None
+    scopes: frozenset[str] | None = None
+    cannot: set[str] = field(default_factory=set)
+
+    def serves(self, workspace: str | None) -> bool:
+        """Tell whether it is there for a workspace, or for what belongs to none."""
+        return workspace is None or self.workspaces is None or workspace in self.workspaces
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who is to ask, and what for.
+
+    Attributes:
+        purpose: What an identity that lacks a scope for it is remembered by.
+        only: Who must ask; None for whoever may.
+    """
+
+    purpose: str = ""
+    only: Identity | None = None
+
+
+ANYBODY = Asker()
+
+
+class Identities:
+    """The identities of a run; shared by all threads.
+
+    Those that serve the same workspace are taken in turn: they are expected to see the same.
+
+    Args:
+        members: In the order of the settings.
+        limits: Of the run.
+        on_scopes: Told the identities that serve the same workspaces as soon as the scopes of
+            all of them are known, once.
+
+    Attributes:
+        bound: The workspaces that all identities together are for; None for any.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Identity],
+        limits: Limits | None = None,
+        on_scopes: Callable[[Sequence[Identity]], None] | None = None,
+    ) -> None:
+        self.members = tuple(members)
+        self.limits = limits or Limits()
+        named = [one.workspaces for one in members]
+        self.bound = None if None in named else sorted(frozenset().union(*filter(None, named)))
+        self._on_scopes = on_scopes
+        self._told: set[frozenset[str] | None] = set()
+        self._lock = threading.RLock()
+
+    @property
+    def budgets(self) -> list[Budget]:
+        """Return the budgets, each once."""
+        return list({id(one.budget): one.budget for one in self.members}.values())
+
+    @property
+    def accepted(self) -> bool:
+        """Whether any credential was good for anything yet."""
+        return any(one.accepted for one in self.members)
+
+    def of(self, workspace: str | None) -> tuple[Identity, ...]:
+        """Return those that serve a workspace, refused ones too."""
+        return tuple(one for one in self.members if one.serves(workspace))
+
+    def also_called(self, uuid: str, slug: str) -> None:
+        """Take note of a workspace's two names."""
+        names = {uuid.casefold(), slug.casefold()}
+        with self._lock:
+            for one in self.members:
+                if one.workspaces is not None and one.workspaces & names:
+                    one.workspaces |= names
+
+    def take(self, path: str, asker: Asker = ANYBODY, tried: Sequence[Identity] = ()) -> Identity:
+        """Wait until somebody may ask, and count the request.
+
+        Args:
+            path: What is asked for.
+            asker: Who is to ask; those who are known to lack a scope for it come last.
+            tried: Who has asked already, in vain.
+
+        Raises:
+            StopReading: If a limit is reached or the run is ended from outside.
+            SkipPartition: If those who could ask were refused, and others are left.
+            AuthenticationError: If nobody is left.
+        """
+        workspace = workspace_of(path)
+        while True:
+            with self._lock:
+                self.limits.check()
+                one = self._next(workspace, asker, tried)
+                wait = one.budget.wait
+                if wait <= 0:
+                    self.limits.sent += 1
+                    one.budget.sent += 1
+                    return one
+            self.limits.stopping.wait(min(wait, _SLICE))
+
+    def others(self, path: str, asker: Asker, tried: Sequence[Identity]) -> bool:
+        """Tell whether anybody else might be allowed what those who tried are not."""
+        with self._lock:
+            return any(
+                one.refused is None and one not in tried and asker.purpose not in one.cannot
+                for one in self._candidates(workspace_of(path), asker)
+            )
+
+    def refuse(self, identity: Identity, reason: str) -> None:
+        """Take note that a credential is good for nothing any more.
+
+        Raises:
+            AuthenticationError: If nobody is left.
+        """
+        with self._lock:
+            if identity.refused is None:
+                identity.refused = reason
+                if any(one.refused is None for one in self.members):
+                    logger.error(
+                        "The credential %s is out of use: %s. Going on with the others",
+                        *(identity.name, reason),
+                    )
+            self._check_somebody_is_left()
+
+    def learned(self, identity: Identity, scopes: frozenset[str] | None) -> None:
+        """Take note of what an identity may do."""
+        if scopes is None or identity.scopes is not None:
+            return
+        with self._lock:
+            identity.scopes = scopes
+            group = [one for one in self.members if one.workspaces == identity.workspaces]
+            complete = all(one.scopes is not None or one.refused for one in group)
+            if not complete or identity.workspaces in self._told:
+                return
+            self._told.add(identity.workspaces)
+        if self._on_scopes is not None:
+            self._on_scopes(group)
+
+    def _candidates(self, workspace: str | None, asker: Asker) -> tuple[Identity, ...]:
+        return self.of(workspace) if asker.only is None else (asker.only,)
+
+    def _next(self, workspace: str | None, asker: Asker, tried: Sequence[Identity]) -> Identity:
+        candidates = self._candidates(workspace, asker)
+        usable = [one for one in candidates if one.refused is None]
+        if not usable:
+            self._check_somebody_is_left()
+            raise SkipPartition(_nobody_for(workspace, candidates), 401)
+        fresh = [one for one in usable if one not in tried] or usable
+        able = [one for one in fresh if asker.purpose not in one.cannot] or fresh
+        ready = [one for one in able if not one.budget.spent]
+        if not ready:
+            names = " and ".join(dict.fromkeys(one.budget.identity for one in able))
+            message = (
+                f"the rate limit of {names} is spent and on_rate_limit is 'stop'; "
+                "the next run goes on from here"
+            )
+            raise StopReading(message)
+        if workspace is None:
+            return ready[0]  # what belongs to a person is asked by the same one each time
+        return min(ready, key=lambda one: (one.budget.wait, one.budget.sent))
+
+    def _check_somebody_is_left(self) -> None:
+        if all(one.refused for one in self.members):
+            raise AuthenticationError("; ".join(one.refused or "" for one in self.members))
+
+
+def workspace_of(path: str) -> str | None:
+    """Return the slug or uuid of the workspace that a path is about, in lower case.
+
+    >>> workspace_of("/repositories/acme/web/commits")
+    'acme'
+    """
+    first, _, rest = path.lstrip("/").partition("/")
+    name = rest.partition("/")[0]
+    return unquote(name).casefold() if first in _IN_WORKSPACE and name else None
+
+
+def _nobody_for(workspace: str | None, candidates: Collection[Identity]) -> str:
+    what = "this" if workspace is None else f"the workspace {workspace}"
+    if not candidates:
+        return f"none of the credentials is for {what}: add it to the workspaces of one of them"
+    reasons = "; ".join(f"{one.name}: {one.refused}" for one in candidates)
+    return f"no credential for {what} is left ({reasons})"
+
+
+def scopes_in(headers: Mapping[str, str]) -> frozenset[str] | None:
+    """Return what the API says that the credential may do; None if it does not say."""
+    told = headers.get("X-OAuth-Scopes", "").replace(",", " ").split()
+    return frozenset(told) or None

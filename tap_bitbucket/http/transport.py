@@ -1,0 +1,127 @@
+"""One request over the wire, redirects included: the token goes to the API's own origin alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from tap_bitbucket.http.errors import Fatal, SkipPartition, Transient
+from tap_bitbucket.http.paging import origin
+from tap_bitbucket.http.request import Request
+
+_REDIRECTS = 5
+
+Signer = TypeVar("Signer")
+
+
+class Transport:
+    """The connections to the API; shared by all threads.
+
+    Args:
+        api_url: E.g. ``https://api.bitbucket.org/2.0``. No other host ever gets the token.
+        timeout: Seconds to wait for a connection, and between two bytes.
+        connections: Kept open at the same time.
+        user_agent: The User-Agent header.
+    """
+
+    def __init__(self, api_url: str, *, timeout: float, connections: int, user_agent: str) -> None:
+        self.api_url = api_url.rstrip("/")
+        self._timeout = timeout
+        self._http = requests.Session()
+        # What the environment says about proxies and certificates holds, .netrc does not: it
+        # would replace the Authorization header.
+        environment = self._http.merge_environment_settings(self.api_url, {}, False, None, None)
+        self._http.trust_env = False
+        self._http.proxies = environment["proxies"]
+        self._http.verify = environment["verify"]
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_maxsize=connections)
+        self._http.mount("http://", adapter)
+        self._http.mount("https://", adapter)
+        self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(
+        self, request: Request, sign: Callable[[], tuple[Signer, str]]
+    ) -> tuple[Signer, str, requests.Response]:
+        """Send a request and follow redirects.
+
+        Args:
+            request: What to ask for.
+            sign: Called before each request on the wire: returns who asks, and the header.
+
+        Returns:
+            Who asked at last, by which header, and the answer.
+
+        Raises:
+            Transient: There was no answer.
+            SkipPartition: It leads elsewhere than to the API.
+            Fatal: The certificate is not trusted.
+        """
+        url = self.api_url + request.target
+        for _ in range(_REDIRECTS):
+            signer, authorization = sign()
+            try:
+                response = self._http.request(
+                    request.method,
+                    url,
+                    data=None if request.form is None else list(request.form),
+                    headers={"Authorization": authorization},
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+            except requests.exceptions.SSLError:
+                message = (
+                    f"The certificate of {urlsplit(url).hostname} is not trusted. If a proxy "
+                    "replaces it, name its CA file in REQUESTS_CA_BUNDLE."
+                )
+                raise Fatal(message) from None
+            except (requests.RequestException, OSError) as error:
+                # The exception holds the request and with it the token: only its kind goes on.
+                message = f"{request.method} {request.path}: {_kind(error)}"
+                raise Transient(message) from None
+            except ValueError:
+                # requests looks at a redirect's address even when it does not follow.
+                raise _led_astray(request) from None
+            if not response.is_redirect:
+                return signer, authorization, response
+            url = self._redirected(request, url, response.headers["Location"])
+        message = f"{request.method} {request.path}: more than {_REDIRECTS} redirects"
+        raise SkipPartition(message)
+
+    def _redirected(self, request: Request, url: str, location: str) -> str:
+        """Return where a redirect leads, if that is the API."""
+        try:
+            target = urljoin(url, location)
+            if origin(target) == origin(self.api_url):
+                return target
+        except ValueError:
+            pass
+        raise _led_astray(request)
+
+
+def _led_astray(request: Request) -> SkipPartition:
+    return SkipPartition(
+        f"{request.method} {request.path}: Bitbucket redirects elsewhere than to the API, "
+        "where no token goes"
+    )
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy does not answer"
+    if isinstance(error, (requests.exceptions.ContentDecodingError,)):
+        return "the answer cannot be decompressed"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer was cut short"
+    return "no connection"

@@ -2,7 +2,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo sync test lint types docs clean
+.PHONY: demo sync test browser lint types docs clean
 
 # Try it: a made-up workspace into an embedded PostgreSQL. `make demo ARGS=--fresh` starts over.
 demo: | $(UV)
@@ -13,8 +13,12 @@ demo: | $(UV)
 sync: | $(UV)
 	@$(RUN) --extra demo meltano run tap-bitbucket target-postgres $(ARGS)
 
-test: | $(UV)
+test: browser | $(UV)
 	$(RUN) --group test pytest $(ARGS)
+
+# The tests of the consent page click in Chromium; where it is missing, apt-get installs it.
+browser:
+	@scripts/browser.sh
 
 lint: | $(UV)
 	$(RUN) --group lint ruff check

@@ -94,7 +94,7 @@ class Identities:
         scopes: Iterable[str] = OAUTH_SCOPES,
         grants: Iterable[str] = ("authorization_code", "refresh_token", "client_credentials"),
         workspace: Workspace | None = None,
-        callback: str = "http://localhost",
+        callback: str = "http://localhost:33333",
         app_user: User | None = None,
     ) -> None:
         """Register an OAuth consumer; `workspace` owns it (matters for client credentials)."""

@@ -16,7 +16,10 @@ from typing import Any
 from tap_bitbucket.demo.model import User, Workspace
 
 Json = dict[str, Any]
+_TEN_MINUTES = 600.0
 _THREE_MONTHS = 90 * 86400.0
+# A later process still knows for so long that an access token is expired, not made up.
+_REMEMBERED = 86400.0
 
 
 @dataclass
@@ -76,6 +79,7 @@ class OAuth:
     state: Path | None = None
     dead_presented: int = 0
     refreshes: int = 0
+    lockouts_hit: int = 0
     clients: dict[str, Client] = field(default_factory=dict)
     access_tokens: dict[str, Grant] = field(default_factory=dict)
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
@@ -116,20 +120,26 @@ class OAuth:
     def issue_refresh_token(self, client_id: str, user: User) -> str:
         """Give out a refresh token as a user's consent would."""
         with self._lock:
-            token = self._token("refresh", client_id, 1900)
-            self.refresh_tokens[token] = RefreshToken(client_id, user.uuid, self.clock())
+            token = self._refresh_token(client_id, user)
             self.save()
             return token
+
+    def _refresh_token(self, client_id: str, user: User) -> str:
+        token = self._token("refresh", client_id, 1900)
+        self.refresh_tokens[token] = RefreshToken(client_id, user.uuid, self.clock())
+        return token
 
     def issue_code(self, client_id: str, user: User, redirect_uri: str | None) -> str:
         """Give out an authorization code: good once, for ten minutes."""
         with self._lock:
             self._made += 1
             code = hashlib.sha256(f"code:{client_id}:{self._made}".encode()).hexdigest()[:18]
-            ends = self.clock() + 600
+            ends = self.clock() + _TEN_MINUTES
             self.codes[code] = {
                 "client": client_id, "user": user, "ends": ends, "redirect_uri": redirect_uri,
             }  # fmt: skip
+            # Codes end with the process, but a later one must not make the same code again.
+            self.save()
             return code
 
     def find_access_token(self, token: str) -> Grant | None:
@@ -174,10 +184,11 @@ class OAuth:
         code = self.codes.pop(form.get("code", ""), None)
         if code is None or code["client"] != client.client_id or self.clock() > code["ends"]:
             raise OAuthError(400, "invalid_grant", "The specified code is not valid.")
-        if code["redirect_uri"] is not None and form.get("redirect_uri") != code["redirect_uri"]:
+        # What the consent was asked with is repeated here: also that it was asked without.
+        if form.get("redirect_uri") != code["redirect_uri"]:
             raise OAuthError(400, "invalid_grant", "redirect_uri does not match")
         user = code["user"]
-        return self._answer(client, user, self.issue_refresh_token(client.client_id, user))
+        return self._answer(client, user, self._refresh_token(client.client_id, user))
 
     def _by_refresh_token(self, client: Client, form: dict[str, str]) -> Json:
         text = form.get("refresh_token", "")
@@ -199,13 +210,14 @@ class OAuth:
         user = self.users[token.user]
         successor = self.refresh_tokens.get(token.successor or "")
         if successor is None or successor.used is not None:
-            token.successor = self.issue_refresh_token(client.client_id, user)
+            token.successor = self._refresh_token(client.client_id, user)
         if token.used is None:
             token.used = now
         return self._answer(client, user, token.successor)
 
     def _refuse_locked(self, client: Client) -> None:
         if self.clock() < client.locked_until:
+            self.lockouts_hit += 1
             raise OAuthError(400, "unauthorized_client", "Invalid OAuth client credentials")
 
     def _answer(self, client: Client, user: User | None, refresh: str | None) -> Json:
@@ -235,7 +247,7 @@ class OAuth:
             "access_tokens": {
                 token: [grant.client_id, grant.user.uuid if grant.user else None, grant.expires]
                 for token, grant in self.access_tokens.items()
-                if not self.expired(grant)
+                if self.clock() < grant.expires + _REMEMBERED
             },
             "locked": {name: client.locked_until for name, client in self.clients.items()},
         }

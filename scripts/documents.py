@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from scripts.tables import choices, kind_of, plain, settings_table, streams_table
+from tap_bitbucket.login.commands import auth
 from tap_bitbucket.tap import TapBitbucket
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,13 +144,22 @@ def definition(pip_url: str) -> Json:
         ],
         "settings": [meltano_setting(name, setting) for name, setting in settings().items()],
         "select": selection(),
-        "commands": {
-            "discover": {"args": "--discover", "description": "Print the catalog"},
-            "test": {"args": "--test", "description": "Sign in and read a row of each stream"},
-            "about": {"args": "--about --format=markdown", "description": "Print the settings"},
-            "version": {"args": "--version", "description": "Print the version"},
-        },
+        "commands": commands(),
     }
+
+
+def commands() -> Json:
+    """Return what `meltano invoke tap-bitbucket:NAME` runs; Meltano hands on the settings."""
+    found = {
+        "discover": {"args": "--discover", "description": "Print the catalog"},
+        "test": {"args": "--config=ENV --test", "description": "Read a row of each stream"},
+        "about": {"args": "--about --format=markdown", "description": "Print the settings"},
+        "version": {"args": "--version", "description": "Print the version"},
+    }
+    for name, command in auth.commands.items():
+        text = str(command.short_help).rstrip(".")
+        found[name] = {"args": f"auth {name}", "description": text}
+    return found
 
 
 def meltano_yml() -> str:

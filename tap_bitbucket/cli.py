@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command, name = TapBitbucket.cli, "tap-bitbucket"
     if given[:1] == ["schemas"]:
         command, name, given = schemas_command(command), "tap-bitbucket schemas", given[1:]
+    elif given[:1] == ["auth"]:
+        from tap_bitbucket.login.commands import auth  # noqa: PLC0415 - no run needs it
+
+        command, name, given = auth, "tap-bitbucket auth", given[1:]
     try:
         code = command.main(args=given, prog_name=name, standalone_mode=False)
     except click.ClickException as error:

@@ -1,0 +1,1 @@
+"""What a person does to sign in: the commands of ``tap-bitbucket auth``."""

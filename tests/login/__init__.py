@@ -1,0 +1,1 @@
+"""Signing in: what a person does, sees and is told."""

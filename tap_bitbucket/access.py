@@ -7,7 +7,7 @@ from typing import Any
 
 from tap_bitbucket.auth import AuthenticationError, Credential
 from tap_bitbucket.http.budget import Budget
-from tap_bitbucket.http.identities import Identities, Identity
+from tap_bitbucket.http.identities import Group, Identities, Identity
 from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.session import Session
 
@@ -49,7 +49,7 @@ def session_for(
     config: Mapping[str, Any],
     credentials: Sequence[Credential],
     limits: Limits,
-    on_scopes: Callable[[Sequence[Identity]], None] | None = None,
+    on_scopes: Callable[[Group, Identity | None], None] | None = None,
 ) -> Session:
     """Return the way to the API.
 
@@ -62,7 +62,8 @@ def session_for(
     Raises:
         AuthenticationError: A workspace has nobody who asks about it.
     """
-    identities = Identities(identities_of(credentials, config["on_rate_limit"]), limits, on_scopes)
+    members = identities_of(credentials, config["on_rate_limit"])
+    identities = Identities(members, limits, on_scopes, config.get("workspaces") or None)
     check_bindings(identities, config.get("workspaces") or ())
     return Session(
         config["api_url"],

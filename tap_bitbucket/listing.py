@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_bitbucket.http.errors import MissingScope
-from tap_bitbucket.http.identities import ANYBODY, Asker, Identity, workspace_of
+from tap_bitbucket.http.identities import ANYBODY, Asker, Group, workspace_of
 from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.http.reader import Listing, pages
 from tap_bitbucket.http.request import Request, path
@@ -75,7 +78,8 @@ class ListedStream(SingerStream):
         self.place = place
         described = stream_schema(self.entity, tuple(self.primary_keys), self.contexts)
         super().__init__(tap, described, place.stream_name(self.entity) if place else self.entity)
-        self._denied: dict[tuple[Identity, ...], MissingScope] = {}
+        self._denied: dict[Group, MissingScope] = {}
+        self._doubt = threading.Lock()
         self._pagelen = str(self.pagelen)
 
     def path_names(self, context: Context) -> dict[str, Any]:
@@ -117,17 +121,28 @@ class ListedStream(SingerStream):
         """Read a list; ask nothing more once a scope is known to be missing."""
         session = self._tap.session
         who = session.identities.of(workspace_of(listing.request.path))
-        if who in self._denied:
-            raise self._denied[who]
         if listing.asker is ANYBODY:
             listing.asker = Asker(self.entity)
+        # Where a scope seems to be missing one list is asked for first: it tells for all.
+        doubtful = self.entity in self._tap.preflight.doubtful
         try:
-            yield from pages(session, listing)
+            with self._doubt if doubtful else nullcontext():
+                if who in self._denied:
+                    raise self._denied[who]
+                found = pages(session, listing)
+                begun = self._begun(found, who)
+            yield from begun
+            yield from found
+        finally:
+            self._pagelen = listing.simplified.get("pagelen") or self._pagelen
+
+    def _begun(self, found: Iterator[Page], who: Group) -> list[Page]:
+        """Read the first page of a list, and remember what a missing scope is missing for."""
+        try:
+            return list(islice(found, 1))
         except MissingScope as error:
             self._denied[who] = error
             raise
-        finally:
-            self._pagelen = listing.simplified.get("pagelen") or self._pagelen
 
     def _fields(self) -> tuple[list[str], list[str]]:
         """Return what ``fields=`` adds to the list's own properties, and what it takes away."""

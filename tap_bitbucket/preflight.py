@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tap_bitbucket.http.errors import Fatal
-from tap_bitbucket.http.identities import Identity
+from tap_bitbucket.http.identities import Group, Identity, is_personal
 from tap_bitbucket.listing import ListedStream
 
 logger = logging.getLogger("tap-bitbucket.preflight")
@@ -93,12 +93,16 @@ class Preflight:
 
     Args:
         on_missing: ``skip`` or ``fail``.
+
+    Attributes:
+        doubtful: Streams that some credential has no scope for.
     """
 
     def __init__(self, on_missing: str) -> None:
+        self.doubtful: set[str] = set()
         self._on_missing = on_missing
         self._streams: list[ListedStream] | None = None
-        self._known: list[Sequence[Identity]] = []
+        self._known: list[tuple[Group, Identity | None]] = []
 
     def begin(self, streams: Iterable[ListedStream]) -> None:
         """Take note of the streams that are read.
@@ -107,22 +111,30 @@ class Preflight:
             Fatal: As below, for identities whose scopes are known already.
         """
         self._streams = list(streams)
-        for group in self._known:
-            self._compare(self._streams, group)
+        for group, person in self._known:
+            self._compare(self._streams, group, person)
 
-    def __call__(self, group: Sequence[Identity]) -> None:
-        """Take note of what identities for the same workspaces may do, and say what they lack.
+    def __call__(self, group: Group, person: Identity | None) -> None:
+        """Take note of what the identities for a workspace may do, and say what they lack.
+
+        Args:
+            group: The identities, of known scopes.
+            person: Who of them asks for what belongs to a person.
 
         Raises:
             Fatal: They lack something, and ``on_missing_scope`` is ``fail``.
         """
         if self._streams is None:
-            self._known.append(group)
+            self._known.append((group, person))
         else:
-            self._compare(self._streams, group)
+            self._compare(self._streams, group, person)
 
-    def _compare(self, streams: Iterable[ListedStream], group: Sequence[Identity]) -> None:
-        found = lacking(streams, group)
+    def _compare(
+        self, streams: Iterable[ListedStream], group: Group, person: Identity | None
+    ) -> None:
+        personal = [stream for stream in streams if is_personal(stream.path)]
+        found = lacking([stream for stream in streams if stream not in personal], group)
+        found |= lacking(personal, [] if person is None else [person])
         if not found:
             return
         names = " and ".join(one.name for one in group)
@@ -131,6 +143,7 @@ class Preflight:
         if self._on_missing == "fail":
             message = f"{said}. {way_out}, or set on_missing_scope to 'skip'"
             raise Fatal(message)
+        self.doubtful.update(found)
         logger.warning("%s. Bitbucket will refuse them, and they are skipped. %s.", said, way_out)
 
 

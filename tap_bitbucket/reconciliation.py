@@ -59,6 +59,6 @@ class Reconciliation:
         """Whether the list of partitions was whole: no shard, no workspace that was skipped."""
         if stream.place is not None and stream.kind == "repository":
             return True
-        if shard_of(self._tap.config) is not None:
+        if shard_of(self._tap.config) is not None or "workspaces" in self.unknown:
             return False
         return self.unknown.isdisjoint({*stream.needs(), stream.entity})

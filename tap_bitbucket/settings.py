@@ -243,7 +243,8 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         allowed_values=["skip", "fail"],
         default="skip",
         title="On missing scope",
-        description="When a stream lacks permission everywhere: `skip` it and say so, or `fail`.",
+        description="When a credential has no scope for a stream that is read: say so at once and "
+        "`skip` it, or `fail` before anything is read.",
     ),
     th.Property(
         "fail_on_skipped",

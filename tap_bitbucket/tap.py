@@ -259,6 +259,7 @@ class TapBitbucket(CommandLine):
         )
         try:
             self.preflight.begin(self.streams_read())
+            self.session.sign_in()
             self._ahead.start()
             super().sync_all()
         except StopReading as stop:

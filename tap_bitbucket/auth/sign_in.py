@@ -198,6 +198,25 @@ class SignIn:
             store.reserve(len(tokens.to_json()) + ROOM)
             store.save(tokens)
 
+    def move(self, write: Callable[[StoredTokens], None]) -> None:
+        """Hand the tokens to somebody else, and forget them; no run can renew them in between.
+
+        Args:
+            write: Keeps them elsewhere; if it fails, they stay here.
+
+        Raises:
+            AuthenticationError: There are none, or they cannot be removed.
+        """
+        store = self._own_store()
+        with store.locked():
+            kept = store.load()
+            if kept is None:
+                message = f"No tokens are in {store.place}"
+                raise AuthenticationError(message)
+            write(kept)
+            store.forget()
+        self._forget_seed()
+
     def refresh(self) -> Tokens:
         """Exchange the refresh token now, whatever the age of the access token.
 
@@ -222,6 +241,9 @@ class SignIn:
         store = self._own_store()
         with store.locked():
             store.forget()
+        self._forget_seed()
+
+    def _forget_seed(self) -> None:
         file = self._consumer.config_file
         if file is None:
             return

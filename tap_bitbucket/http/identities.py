@@ -18,6 +18,9 @@ logger = logging.getLogger("tap-bitbucket.identities")
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while waiting."""
 
+_PERSONAL = "/user"
+"""How the paths begin of what belongs to a person."""
+
 _IN_WORKSPACE = frozenset(("repositories", "workspaces", "snippets"))
 
 
@@ -34,6 +37,7 @@ class Identity:
         refused: Why it is good for nothing any more.
         scopes: What it may do, as far as Bitbucket said so.
         cannot: What it lacks a scope for.
+        left_out: Workspaces of which another one sees more.
     """
 
     name: str
@@ -44,10 +48,18 @@ class Identity:
     refused: str | None = None
     scopes: frozenset[str] | None = None
     cannot: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
 
     def serves(self, workspace: str | None) -> bool:
         """Tell whether it is there for a workspace, or for what belongs to none."""
-        return workspace is None or self.workspaces is None or workspace in self.workspaces
+        if workspace is None:
+            return True
+        mine = self.workspaces is None or workspace in self.workspaces
+        return mine and workspace not in self.left_out
+
+
+Group = tuple[Identity, ...]
+"""The identities that serve a workspace."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,10 @@ class Identities:
     Args:
         members: In the order of the settings.
         limits: Of the run.
-        on_scopes: Told the identities that serve the same workspaces as soon as the scopes of
-            all of them are known, once.
+        on_scopes: Told the identities that serve a workspace, once the scopes of all of them are
+            known, and which of them, if any, asks for what belongs to a person. What it raises
+            ends the run.
+        wanted: The workspaces that are read; None if Bitbucket is still to tell them.
 
     Attributes:
         bound: The workspaces that all identities together are for; None for any.
@@ -85,14 +99,17 @@ class Identities:
         self,
         members: Sequence[Identity],
         limits: Limits | None = None,
-        on_scopes: Callable[[Sequence[Identity]], None] | None = None,
+        on_scopes: Callable[[Group, Identity | None], None] | None = None,
+        wanted: Sequence[str] | None = None,
     ) -> None:
         self.members = tuple(members)
         self.limits = limits or Limits()
         named = [one.workspaces for one in members]
         self.bound = None if None in named else sorted(frozenset().union(*filter(None, named)))
         self._on_scopes = on_scopes
-        self._told: set[frozenset[str] | None] = set()
+        self._wanted = wanted
+        self._told: set[Group] = set()
+        self._verdict: Exception | None = None
         self._lock = threading.RLock()
 
     @property
@@ -105,7 +122,7 @@ class Identities:
         """Whether any credential was good for anything yet."""
         return any(one.accepted for one in self.members)
 
-    def of(self, workspace: str | None) -> tuple[Identity, ...]:
+    def of(self, workspace: str | None) -> Group:
         """Return those that serve a workspace, refused ones too."""
         return tuple(one for one in self.members if one.serves(workspace))
 
@@ -116,6 +133,26 @@ class Identities:
             for one in self.members:
                 if one.workspaces is not None and one.workspaces & names:
                     one.workspaces |= names
+                if one.left_out & names:
+                    one.left_out |= names
+
+    @property
+    def needed(self) -> list[Identity]:
+        """Return those who have something to ask, as far as it is known what is read."""
+        if self._wanted is None:
+            return list(self.members)
+        return list(dict.fromkeys(one for group in self._groups() for one in group))
+
+    def bind(self, identity: Identity, workspaces: Collection[str]) -> None:
+        """Take note of the workspaces that Bitbucket lists to an identity.
+
+        Raises:
+            Exception: What ``on_scopes`` raises.
+        """
+        with self._lock:
+            if len(self.members) > 1:
+                identity.workspaces = frozenset(name.casefold() for name in workspaces)
+                self._tell()
 
     def take(self, path: str, asker: Asker = ANYBODY, tried: Sequence[Identity] = ()) -> Identity:
         """Wait until somebody may ask, and count the request.
@@ -130,11 +167,10 @@ class Identities:
             SkipPartition: If those who could ask were refused, and others are left.
             AuthenticationError: If nobody is left.
         """
-        workspace = workspace_of(path)
         while True:
             with self._lock:
                 self.limits.check()
-                one = self._next(workspace, asker, tried)
+                one = self._next(path, asker, tried)
                 wait = one.budget.wait
                 if wait <= 0:
                     self.limits.sent += 1
@@ -165,25 +201,54 @@ class Identities:
                         *(identity.name, reason),
                     )
             self._check_somebody_is_left()
+            self._tell()
 
     def learned(self, identity: Identity, scopes: frozenset[str] | None) -> None:
-        """Take note of what an identity may do."""
-        if scopes is None or identity.scopes is not None:
+        """Take note of what an identity may do, before it or anybody asks for more.
+
+        Raises:
+            Exception: What ``on_scopes`` raises.
+        """
+        if scopes is None:
             return
         with self._lock:
-            identity.scopes = scopes
-            group = [one for one in self.members if one.workspaces == identity.workspaces]
-            complete = all(one.scopes is not None or one.refused for one in group)
-            if not complete or identity.workspaces in self._told:
-                return
-            self._told.add(identity.workspaces)
-        if self._on_scopes is not None:
-            self._on_scopes(group)
+            if self._verdict is not None:
+                raise self._verdict
+            if identity.scopes is None:
+                identity.scopes = scopes
+                self._tell()
 
-    def _candidates(self, workspace: str | None, asker: Asker) -> tuple[Identity, ...]:
+    def _tell(self) -> None:
+        if self._on_scopes is None:
+            return
+        for group in self._groups():
+            left = tuple(one for one in group if one.refused is None)
+            known = left and all(one.scopes is not None for one in left)
+            if known and left not in self._told:
+                self._told.add(left)
+                person = self.members[0] if self.members[0] in left else None
+                try:
+                    self._on_scopes(left, person)
+                except Exception as error:
+                    self._verdict = error
+                    raise
+
+    def _groups(self) -> list[Group]:
+        """Return who serves the workspaces that are read, as far as it is known which."""
+        if self._wanted is not None:
+            found = [self.of(name.casefold()) for name in self._wanted]
+        else:
+            named = [name for one in self.members for name in sorted(one.workspaces or ())]
+            found = [self.of(name) for name in named]
+            # Several that are bound to nothing are still to be asked for their workspaces.
+            found += [self.members] if len(self.members) == 1 else []
+        return list(dict.fromkeys(found))
+
+    def _candidates(self, workspace: str | None, asker: Asker) -> Group:
         return self.of(workspace) if asker.only is None else (asker.only,)
 
-    def _next(self, workspace: str | None, asker: Asker, tried: Sequence[Identity]) -> Identity:
+    def _next(self, path: str, asker: Asker, tried: Sequence[Identity]) -> Identity:
+        workspace = workspace_of(path)
         candidates = self._candidates(workspace, asker)
         usable = [one for one in candidates if one.refused is None]
         if not usable:
@@ -199,13 +264,18 @@ class Identities:
                 "the next run goes on from here"
             )
             raise StopReading(message)
-        if workspace is None:
+        if workspace is None and is_personal(path):
             return ready[0]  # what belongs to a person is asked by the same one each time
         return min(ready, key=lambda one: (one.budget.wait, one.budget.sent))
 
     def _check_somebody_is_left(self) -> None:
         if all(one.refused for one in self.members):
             raise AuthenticationError("; ".join(one.refused or "" for one in self.members))
+
+
+def is_personal(path: str) -> bool:
+    """Tell whether a path is about the one who asks."""
+    return path.startswith(_PERSONAL)
 
 
 def workspace_of(path: str) -> str | None:

@@ -29,8 +29,8 @@ from tap_bitbucket.http.identities import (
     Asker,
     Identities,
     Identity,
+    is_personal,
     scopes_in,
-    workspace_of,
 )
 from tap_bitbucket.http.refusals import Nothing, refusal, without_credential
 from tap_bitbucket.http.request import Request
@@ -180,6 +180,7 @@ class Session:
         """Send once, and again while only a token, a permission or the rate limit is missing."""
         tokens = 0
         tried: list[Identity] = []
+        refusals: list[Exception] = []
         while True:
             identity, authorization, response = self.transport.send(
                 request, lambda: self._sign(request, asker, tried)
@@ -203,22 +204,34 @@ class Session:
             elif rule.action is Action.REFRESH:
                 tokens += 1
                 if tokens >= _TOKENS or not identity.authenticator.rejected(authorization):
-                    self._refused(request, identity, reason)
+                    self._refused(request, asker, identity, reason)
             else:
                 error = refusal(rule.action, status, body, reason)
                 tried.append(identity)
                 if isinstance(error, MissingScope) and asker.purpose:
                     identity.cannot.add(asker.purpose)
+                refusals.append(error)
                 if status != 403 or not self.identities.others(request.path, asker, tried):  # noqa: PLR2004
-                    raise error
+                    # Who has the scope and may not read this one may read others.
+                    raise next((e for e in refusals if not isinstance(e, MissingScope)), error)
 
-    def _refused(self, request: Request, identity: Identity, reason: str) -> None:
+    def _refused(self, request: Request, asker: Asker, identity: Identity, reason: str) -> None:
         """Go on without an identity, unless only this request is refused or nobody is left."""
         message = f"{reason}. {identity.authenticator.explain_rejection()}"
-        if identity.accepted and workspace_of(request.path) is None:
+        if identity.accepted and is_personal(request.path) and asker.only is None:
             # What belongs to a person is refused to a token that is good for all else.
             raise AuthenticationError(message)
         self.identities.refuse(identity, message)
+
+    def sign_in(self) -> None:
+        """Get an access token for everybody who needs one: it tells their scopes.
+
+        Raises:
+            AuthenticationError: If nobody is left.
+            Exception: What the one who is told the scopes raises.
+        """
+        for identity in self.identities.needed:
+            self._authorize(identity)
 
     def _sign(
         self, request: Request, asker: Asker, tried: Sequence[Identity]
@@ -226,13 +239,19 @@ class Session:
         """Return whose turn it is, and the header that says so."""
         while True:
             identity = self.identities.take(request.path, asker, tried)
-            try:
-                authorization = identity.authenticator.authorization()
-            except AuthenticationError as error:
-                self.identities.refuse(identity, str(error))
-                continue
-            self.identities.learned(identity, identity.authenticator.scopes)
-            return identity, authorization
+            authorization = self._authorize(identity)
+            if authorization is not None:
+                return identity, authorization
+
+    def _authorize(self, identity: Identity) -> str | None:
+        """Return an identity's header; None if it has none, and others are left."""
+        try:
+            authorization = identity.authenticator.authorization()
+        except AuthenticationError as error:
+            self.identities.refuse(identity, str(error))
+            return None
+        self.identities.learned(identity, identity.authenticator.scopes)
+        return authorization
 
     def _on_backoff(self, details: Mapping[str, object]) -> None:
         with self._lock:

@@ -183,10 +183,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(pages.elsewhere(400))
             return
         path, _, query = self.path.partition("?")
-        if path != listener.callback.path:
+        brought = {name: values[-1] for name, values in parse_qs(query).items()}
+        # Who brings nothing is a person who looks, or a browser that fetches ahead.
+        if path != listener.callback.path or not brought.keys() & {"code", "error", "state"}:
             self._send(pages.elsewhere(404))
             return
-        call = Call({name: values[-1] for name, values in parse_qs(query).items()})
+        call = Call(brought)
         if not listener.take(call):
             self._send(pages.over())
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -30,11 +31,11 @@ def logout(settings: Settings) -> None:
         was_there = kept is not None
     except AuthenticationError as error:  # to forget what cannot be read is a way out of that
         click.echo(f"What is kept could not be read ({error})", err=True)
-    emptied = forget(settings)
+    changed = emptied(settings, sign_in.forget)
     if was_there:
         click.echo(f"Removed: the tokens of {account.consumer(sign_in)} from {place}")
-    tell_of_seed(settings, emptied=emptied)
-    if was_there or emptied:
+    tell_of_seed(settings, emptied=changed)
+    if was_there or changed:
         click.echo(
             f"Bitbucket itself accepts the access token {_end(kept)}. To withdraw the consent for"
             " good: Bitbucket > Personal settings > App authorizations"
@@ -45,14 +46,14 @@ def logout(settings: Settings) -> None:
         )
 
 
-def forget(settings: Settings) -> bool:
-    """Forget the tokens, and tell whether that emptied the refresh token of the configuration.
+def emptied(settings: Settings, forget: Callable[[], None]) -> bool:
+    """Forget, and tell whether that emptied the refresh token of the configuration.
 
     Raises:
-        AuthenticationError: They could not be removed.
+        AuthenticationError: The tokens could not be removed.
     """
     before = _content(settings.file)
-    settings.sign_in.forget()
+    forget()
     return before != _content(settings.file)
 
 

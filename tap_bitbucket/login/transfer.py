@@ -54,11 +54,13 @@ def export(
             " begins, or export with --move"
         )
         return
-    # A run that renewed the tokens meanwhile made those in the file old.
-    while (latest := _to_export(sign_in)) != tokens:
-        tokens = latest
-        parcel.seal(tokens, file, parcel.again(key), force=True)
-    emptied = keeping.forget(settings)
+
+    def write_again(latest: StoredTokens) -> None:
+        # A run that renewed the tokens meanwhile made those in the file old.
+        if latest != tokens:
+            parcel.seal(latest, file, parcel.again(key), force=True)
+
+    emptied = keeping.emptied(settings, lambda: sign_in.move(write_again))
     click.echo(f"Moved: the tokens are no longer in {sign_in.place}")
     keeping.tell_of_seed(settings, emptied=emptied)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from tap_bitbucket.agreement import settle
 from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.directory import Feed, Workspace
 from tap_bitbucket.http.errors import Fatal, SkipPartition
@@ -40,7 +41,8 @@ class Workspaces(GlobalStream):
     path = "/workspaces/{workspace}"
     primary_keys = ("uuid",)
     incremental = FullTable()
-    scope = "account"
+    scope = ""  # to know of a workspace takes none; to be told of one, `account`
+    token_scope = "read:workspace"
     paging = Paging.ENTITY
     contexts = ("workspace_context",)
 
@@ -60,14 +62,31 @@ class Workspaces(GlobalStream):
         if named is None:
             yield Reading(lambda: self._discover(feed))
         else:
-            unresolved = [name for name in named if name.startswith("{")]
+            asked = [name for name in named if name.startswith("{") or self._shared(name)]
             for name in named:
-                if name not in unresolved:
+                if name not in asked:
                     feed.add(Workspace(name))
-            if unresolved:
-                yield Reading(lambda: self._resolve(unresolved, feed))
+            if asked:
+                yield Reading(lambda: self._resolve(asked, feed))
             else:
                 feed.finish()
+
+    def _shared(self, name: str) -> bool:
+        """Tell whether several credentials are for a workspace."""
+        return len(self._tap.session.identities.of(name.casefold())) > 1
+
+    def _settle(self, slug: str) -> str:
+        """See that those who are for a workspace see the same of it, and return its slug."""
+        reason = settle(self._tap.session, slug)
+        if reason is not None:
+            self._not_whole(slug, SkipPartition(reason))
+        return slug
+
+    def _not_whole(self, what: str, error: SkipPartition) -> None:
+        """Note that there is more than is read: it must not look deleted."""
+        self.complete = False
+        self._tap.reconciliation.unknown.add("workspaces")
+        self._tap.summary.skipped(self.name, what, error)
 
     def configured(self) -> list[str] | None:
         """Return what the settings name: repositories and credentials name workspaces, too."""
@@ -109,8 +128,7 @@ class Workspaces(GlobalStream):
                     found += [self._slug_of(name) for name in sorted(one.workspaces)]
                     continue
                 seen = self._seen_by(one)
-                if len(identities.members) > 1:
-                    one.workspaces = frozenset(seen)
+                identities.bind(one, seen)
                 found += seen
         except SkipPartition as error:
             failure = Fatal(
@@ -122,8 +140,12 @@ class Workspaces(GlobalStream):
         except BaseException as error:
             feed.finish(error)
             raise
-        for slug in dict.fromkeys(found):
-            feed.add(Workspace(slug))
+        try:
+            for slug in dict.fromkeys(found):
+                feed.add(Workspace(self._settle(slug)))
+        except BaseException as error:
+            feed.finish(error)
+            raise
         feed.finish()
         yield from ()
 
@@ -131,9 +153,18 @@ class Workspaces(GlobalStream):
         """Return the workspaces that Bitbucket lists to one identity."""
         asker = Asker(self.entity, only=identity)
         listing = Listing(Request("/user/workspaces", (("pagelen", "100"),)), asker=asker)
-        return [
-            row.workspace.slug for page in self.pages(listing) for _, row in raw_rows(page, _Access)
-        ]
+        try:
+            return [
+                row.workspace.slug
+                for page in self.pages(listing)
+                for _, row in raw_rows(page, _Access)
+            ]
+        except SkipPartition as error:
+            if identity.refused is None:
+                raise
+            # The others go on; what only this one sees must not look deleted.
+            self._not_whole(f"what {identity.name} sees", error)
+            return []
 
     def _slug_of(self, name: str) -> str:
         """Return the slug of a workspace that a credential is bound to."""
@@ -145,14 +176,17 @@ class Workspaces(GlobalStream):
         self._tap.session.identities.also_called(name, slugs[0])
         return slugs[0]
 
-    def _resolve(self, uuids: list[str], feed: Feed[Workspace]) -> Iterator[Page]:
-        """Ask for workspaces that are named by uuid, which also gives their slugs."""
+    def _resolve(self, names: list[str], feed: Feed[Workspace]) -> Iterator[Page]:
+        """Ask for workspaces that are named by uuid, and whether all see the same of them."""
         try:
-            for uuid in uuids:
-                for page in self._entity(uuid):
+            for name in names:
+                if not name.startswith("{"):
+                    feed.add(Workspace(self._settle(name)))
+                    continue
+                for page in self._entity(name):
                     for _, row in raw_rows(page, _Slug):
-                        self._tap.session.identities.also_called(uuid, row.slug)
-                        feed.add(Workspace(row.slug, uuid))
+                        self._tap.session.identities.also_called(name, row.slug)
+                        feed.add(Workspace(self._settle(row.slug), name))
                     yield page
         except BaseException as error:
             feed.finish(error)

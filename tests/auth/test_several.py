@@ -72,7 +72,6 @@ def sentence(config: dict[str, Any]) -> str:
         ("hush", ["credentials[1]", "object"]),
     ],
 )
-# Shows defect 15, see /tmp/w/defects_identities.md.
 def test_a_mistake_names_its_place(wrong: Any, words: list[str]) -> None:
     """What is wrong in one entry is said with the number of the entry and the setting's name."""
     said = sentence({"credentials": [{"email": "eve@acme.example", "api_token": "x"}, wrong]})
@@ -103,7 +102,6 @@ def test_mistakes_of_the_whole_list(config: dict[str, Any], words: list[str]) ->
         assert word in said, said
 
 
-# Shows defect 6, see /tmp/w/defects_identities.md.
 def test_two_entries_with_one_token_file(tmp_path: Path) -> None:
     """Two OAuth consumers that name the same token file would take it from each other."""
     place = {"token_file": str(tmp_path / "tokens.json")}
@@ -308,7 +306,6 @@ def test_each_seed_is_written_back_in_its_place(
     assert consumer.oauth.dead_presented == 0
 
 
-# Shows defect 5, see /tmp/w/defects_identities.md.
 def test_two_write_back_at_once(
     consumer: Consumer,
     second: tuple[str, str],

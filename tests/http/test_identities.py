@@ -264,13 +264,13 @@ def test_scopes_in_headers(headers: Mapping[str, str], scopes: set[str] | None) 
 def told_of(*members: Identity) -> tuple[Identities, list[list[str]]]:
     """Return identities, and a list of what is told of them."""
     told: list[list[str]] = []
-    who = Identities(members, on_scopes=lambda group: told.append([m.name for m in group]))
+    who = Identities(members, on_scopes=lambda group, _: told.append([m.name for m in group]))
     return who, told
 
 
 def test_each_is_told_once() -> None:
     """Those for the same workspaces are told together, when all is known of them, and once."""
-    a, b, c = one("a"), one("b"), one("c", "beta")
+    a, b, c = one("a", "acme"), one("b", "acme"), one("c", "beta")
     who, told = told_of(a, b)
     scopes = frozenset(("account",))
     who.learned(a, None)
@@ -289,7 +289,7 @@ def test_each_is_told_once() -> None:
 def test_what_is_told_may_end_the_run() -> None:
     """An error of the one who is told goes on to the one who asked."""
 
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         message = "lacks"
         raise Fatal(message)
 
@@ -298,15 +298,14 @@ def test_what_is_told_may_end_the_run() -> None:
         Identities([a], on_scopes=refuse).learned(a, frozenset(("account",)))
 
 
-# Shows defect 11, see /tmp/w/defects_identities.md.
 def test_the_dead_are_not_waited_for() -> None:
     """Of one that is out of use nothing need be known; it may have died first or last."""
-    a, b = one("a"), one("b")
+    a, b = one("a", "acme"), one("b", "acme")
     who, told = told_of(a, b)
     who.refuse(b, "dead")
     who.learned(a, frozenset(("account",)))
     assert len(told) == 1
-    c, d = one("c"), one("d")
+    c, d = one("c", "acme"), one("d", "acme")
     who, told = told_of(c, d)
     who.learned(c, frozenset(("account",)))
     who.refuse(d, "dead")

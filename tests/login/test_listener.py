@@ -34,10 +34,11 @@ def test_closing_answers_who_waits() -> None:
     callback = Callback.of(f"http://127.0.0.1:{free_port()}")
     listener = Listener(callback)
     titles: list[str] = []
-    waiting = threading.Thread(target=lambda: titles.append(get(callback.url).title))
+    back = f"{callback.url}?code=1&state=2"
+    waiting = threading.Thread(target=lambda: titles.append(get(back).title))
     waiting.start()
     assert listener.wait(10, lambda: None) is not None
-    assert get(callback.url).title == "This sign-in is over"
+    assert get(back).title == "This sign-in is over"
     listener.close()
     waiting.join()
     assert titles == ["This sign-in is over"]
@@ -78,3 +79,13 @@ def test_port_80() -> None:
     assert Callback.of("http://localhost:8080/back?a=b").path == "/back"
     with pytest.raises(AuthenticationError):
         Callback.of("ftp://localhost")
+
+
+def test_who_only_looks_does_not_count() -> None:
+    """A visit that brings no answer of Bitbucket's leaves the sign-in waiting."""
+    callback = Callback.of(f"http://localhost:{free_port()}")
+    listener = Listener(callback)
+    for query in ("", "?", "?utm=1"):
+        assert get(f"{callback.url}/{query}").status == 404
+    assert listener.wait(0.1, lambda: None) is None
+    listener.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,20 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import _ConfigInput
 
 from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.auth.uninterrupted import wait_for_crucial
 from tap_bitbucket.http.errors import ReadError
 from tap_bitbucket.inputs import check_catalog, check_json_file, json_option
 
 FAILED, SKIPPED = 1, 3
 """Exit codes; 128 + signal number is the third."""
+
+
+_GRACE = 1.8
+"""Seconds that a stopping run has, until it ends even inside a write that its target blocks."""
+
+
+_EXCHANGE = 6.0
+"""Seconds more for an exchange of tokens; Docker, for one, kills ten seconds after SIGTERM."""
 
 
 class Refusal(Exception):  # noqa: N818 - ends the run with one line
@@ -35,6 +45,30 @@ class CommandLine(Tap):
 
     config_files: ClassVar[tuple[Path, ...]] = ()
     """The files given with ``--config``: a rotated refresh token is written back into them."""
+
+    stopping: threading.Event
+    """Set to end a run."""
+
+    stopped_by: int | None = None
+    """The signal that ended the run."""
+
+    @property
+    def reading_ahead(self) -> bool:
+        """Whether this is a sync, with workers."""
+        raise NotImplementedError
+
+    def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
+        """Stop at the next record, with the STATE of what is out; at once the second time.
+
+        The SDK writes STATE from inside the handler, which may be inside a RECORD, and exits 0.
+        """
+        if self.stopped_by is not None or not self.reading_ahead:
+            os._exit(128 + signum)
+        self.stopped_by = signum
+        self.stopping.set()
+        last_resort = threading.Timer(_GRACE, _end_now, [128 + signum])
+        last_resort.daemon = True
+        last_resort.start()
 
     @property
     def exit_code(self) -> int:
@@ -153,3 +187,9 @@ class CommandLine(Tap):
         """Say in one line why there is nothing more, and exit with 1."""
         cls.logger.error("%s", " ".join(sentence.split()))
         sys.exit(FAILED)
+
+
+def _end_now(code: int) -> None:
+    """End, but not between the answer to a refresh and the stored token, if that ends soon."""
+    wait_for_crucial(_EXCHANGE)
+    os._exit(code)

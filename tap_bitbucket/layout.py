@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -176,3 +177,11 @@ def schema_name(name: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def table_of(places: Iterable[Place]) -> str:
+    """Return places and their database schemas as text."""
+    rows = [("schema", "of", "name")]
+    rows += [(place.schema, place.kind, place.full_name) for place in places]
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)

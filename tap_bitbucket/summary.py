@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tap_bitbucket.http.errors import ReadError
+from tap_bitbucket.http.session import Session
 
 logger = logging.getLogger("tap-bitbucket")
 
@@ -63,3 +64,15 @@ class Summary:
             where = places[stream, reason] if count == 1 else f"{count} partitions"
             lines.append(f"skipped: {stream} of {where}: {reason}")
         return "\n".join(lines)
+
+
+def totals_of(session: Session | None) -> str:
+    """Return what a run cost."""
+    if session is None:
+        return "nothing was asked"
+    budgets = session.identities.budgets
+    return (
+        f"{session.identities.limits.sent} requests, {session.retries} retries, "
+        f"{sum(one.waits for one in budgets)} waits for the rate limit "
+        f"({sum(one.waited for one in budgets):.0f} s)"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -27,7 +26,7 @@ from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
 from tap_bitbucket.inputs import last_with
-from tap_bitbucket.layout import Place, find_places
+from tap_bitbucket.layout import Place, find_places, table_of
 from tap_bitbucket.partitions import Partitions
 from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
 from tap_bitbucket.preflight import Preflight
@@ -36,11 +35,8 @@ from tap_bitbucket.reconciliation import Reconciliation
 from tap_bitbucket.selection import is_chosen, strangers
 from tap_bitbucket.settings import SETTINGS
 from tap_bitbucket.stream_index import StreamIndex
-from tap_bitbucket.summary import Summary
+from tap_bitbucket.summary import Summary, totals_of
 from tap_bitbucket.writer import LineWriter
-
-_GRACE = 1.8
-"""Seconds that a stopping run has, until it ends even inside a write that its target blocks."""
 
 
 class TapBitbucket(CommandLine):
@@ -66,7 +62,6 @@ class TapBitbucket(CommandLine):
     def __init__(self, **kwargs: Any) -> None:
         """Set the tap up; nothing is read and no credential is needed yet."""
         self.stopping = threading.Event()
-        self.stopped_by: int | None = None
         self.summary = Summary()
         self.directory = Directory(self._read_now)
         self._ahead: ReadAhead | None = None
@@ -207,10 +202,7 @@ class TapBitbucket(CommandLine):
 
     def schemas_table(self) -> str:
         """Return the database schemas of the layout per repository as text."""
-        rows = [("schema", "of", "name")]
-        rows += [(place.schema, place.kind, place.full_name) for place in self.places or ()]
-        widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)
+        return table_of(self.places or ())
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -282,29 +274,8 @@ class TapBitbucket(CommandLine):
             for stream in self.bitbucket_streams
             if stream.selected and (stream.written or stream.name in self.summary.read)
         ]
-        session = self.__dict__.get("session")
-        totals = "nothing was asked"
-        if session is not None:
-            budgets = session.identities.budgets
-            totals = (
-                f"{session.identities.limits.sent} requests, {session.retries} retries, "
-                f"{sum(one.waits for one in budgets)} waits for the rate limit "
-                f"({sum(one.waited for one in budgets):.0f} s)"
-            )
+        totals = totals_of(self.__dict__.get("session"))
         return "Summary\n" + self.summary.table(rows, totals)
-
-    def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
-        """Stop at the next record, with the STATE of what is out; at once the second time.
-
-        The SDK writes STATE from inside the handler, which may be inside a RECORD, and exits 0.
-        """
-        if self.stopped_by is not None or self._ahead is None:
-            os._exit(128 + signum)
-        self.stopped_by = signum
-        self.stopping.set()
-        last_resort = threading.Timer(_GRACE, os._exit, [128 + signum])
-        last_resort.daemon = True
-        last_resort.start()
 
     @property
     def exit_code(self) -> int:

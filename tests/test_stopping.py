@@ -115,6 +115,30 @@ def test_a_stop_at_any_moment_loses_nothing(server: BitbucketServer, tmp_path: P
         assert content(target) == content(expected)
 
 
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_waits_for_a_refresh(server: BitbucketServer, tmp_path: Path, signum: int) -> None:
+    """A stop between the request for a token and its answer keeps what the answer brings."""
+    keys = server.world.credentials
+    assert keys is not None
+    tokens = tmp_path / "tokens.json"
+    oauth = {
+        "client_id": keys.client_id,
+        "client_secret": keys.client_secret,
+        "refresh_token": keys.refresh_token,
+        "token_file": str(tokens),
+    }
+    settings = {**config(server), **oauth}
+    del settings["email"], settings["api_token"]
+    server.faults.add(Fault("/site/oauth2/access_token", action="hang", seconds=3.5))
+    process = Process(command(settings, tmp_path), tmp_path)
+    process.wait_for(lambda: server.faults.served)
+    stopped, took = process.stop(signum)
+    assert stopped.code == 128 + signum
+    assert 2 < took < 6
+    successor = server.world.oauth.refresh_tokens[keys.refresh_token].successor
+    assert json.loads(tokens.read_text())["refresh_token"] == successor
+
+
 def test_a_stop_tells_what_was_read(server: BitbucketServer, tmp_path: Path) -> None:
     """The STATE of a stopped run holds the partitions that are out, and only those."""
     server.faults.add(Fault(r"web-portal/pullrequests\?", action="hang", seconds=30, times=None))

@@ -16,6 +16,7 @@ from tap_bitbucket.auth.oauth import Blame, Granted, Refused
 from tap_bitbucket.auth.token_endpoint import OAuthClient
 from tap_bitbucket.auth.token_store import TokenStore
 from tap_bitbucket.auth.tokens import AccessToken, Refusal, StoredTokens, fingerprint
+from tap_bitbucket.auth.uninterrupted import crucial
 
 ROOM = 16_384
 """Bytes made room for beyond what is stored: two tokens, each often more than 2,500 long."""
@@ -161,9 +162,10 @@ class RefreshToken:
                     return step.access
                 if isinstance(step, GiveUp):
                     return step
-                reply = self._exchange(stored, step)
-                if isinstance(reply, Granted):
-                    return self._keep(stored, step, reply)
+                with crucial():
+                    reply = self._exchange(stored, step)
+                    if isinstance(reply, Granted):
+                        return self._keep(stored, step, reply)
                 earlier, stored = stored, self._load()
                 if stored.refresh_token == earlier.refresh_token:
                     return self._refused(stored, step, reply, other_than)

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_changed = threading.Condition()
+_underway: set[object] = set()
+
+
+@contextmanager
+def crucial() -> Iterator[None]:
+    """Mark what costs a token if the process ends in the middle of it."""
+    token = object()
+    with _changed:
+        _underway.add(token)
+    try:
+        yield
+    finally:
+        with _changed:
+            _underway.discard(token)
+            _changed.notify_all()
+
+
+def wait_for_crucial(seconds: float) -> None:
+    """Wait until nothing of the kind is under way, for so many seconds at most."""
+    with _changed:
+        _changed.wait_for(lambda: not _underway, seconds)
 
 
 def uninterrupted(job: Callable[[], T]) -> T:

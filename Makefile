@@ -2,7 +2,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo sync test browser lint types docs clean
+.PHONY: demo sync test browser bench-tokens lint types docs clean
 
 # Try it: a made-up workspace into an embedded PostgreSQL. `make demo ARGS=--fresh` starts over.
 demo: | $(UV)
@@ -19,6 +19,10 @@ test: browser | $(UV)
 # The tests of the consent page click in Chromium; where it is missing, apt-get installs it.
 browser:
 	@scripts/browser.sh
+
+# Sixteen processes for a minute on one rotating token, in a file and in a database.
+bench-tokens: | $(UV)
+	$(RUN) --group test python -m benchmarks.tokens $(ARGS)
 
 lint: | $(UV)
 	$(RUN) --group lint ruff check

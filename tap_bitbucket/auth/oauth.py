@@ -16,6 +16,7 @@ from tap_bitbucket.auth.tokens import is_sendable
 from tap_bitbucket.http.rate_limit import retry_after
 
 USUAL_LIFETIME = 3600.0
+SHORTEST_LIFETIME = 1.0
 LONGEST_LIFETIME = 86400.0
 RETRYABLE = frozenset({408, 425, 429})
 SERVER_ERROR = 500
@@ -135,4 +136,4 @@ def _lifetime(expires_in: object) -> float:
         seconds = float(str(expires_in))
     except ValueError:
         return USUAL_LIFETIME
-    return min(seconds, LONGEST_LIFETIME) if seconds > 0 else USUAL_LIFETIME
+    return min(max(seconds, SHORTEST_LIFETIME), LONGEST_LIFETIME) if seconds > 0 else USUAL_LIFETIME

@@ -1,4 +1,4 @@
-"""A refresh token outlives whatever ends the process that refreshes, and many processes at once."""
+"""A refresh token outlives signals and many processes at once; `test_kills.py` has the kills."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 
 from tap_bitbucket.demo import Fault
-from tests.auth.conftest import HOUR, ROOT, TOKEN_REQUEST, Consumer, Processes
+from tests.auth.conftest import ROOT, TOKEN_REQUEST, Consumer, Processes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and fork")
 
@@ -27,63 +26,6 @@ def consumer(consumer: Consumer) -> Consumer:
     return consumer
 
 
-def test_killed_at_any_step(consumer: Consumer, processes: Processes, tmp_path: Path) -> None:
-    """After SIGKILL at any step of a refresh the next run signs in, and the one after that."""
-    step = 0
-    killed = True
-    while killed:
-        step += 1
-        folder = tmp_path / str(step)
-        folder.mkdir()
-        config_file = folder / "config.json"
-        settings = consumer.settings(token_file=None, refresh_token=consumer.fresh_seed)
-        config_file.write_text(json.dumps(settings))
-        config_file.chmod(0o600)
-
-        (first,) = processes.run(settings, config_file=config_file, kill_at=step)
-        killed = first["killed"]
-        survived = json.loads(config_file.read_text())
-        assert survived | {"refresh_token": ""} == settings | {"refresh_token": ""}
-
-        (second,) = processes.run(survived, config_file=config_file)
-        assert consumer.accepts(second["authorization"]), f"killed at step {step}"
-
-        # Long afterwards, when nothing that was used before is any good.
-        consumer.oauth.clock = lambda: time.time() + HOUR
-        (third,) = processes.run(survived, config_file=config_file, replace=True)
-        assert third["authorization"] != second["authorization"]
-        assert consumer.accepts(third["authorization"]), f"killed at step {step}"
-        consumer.oauth.clock = time.time
-        left = sorted(path.name for path in folder.iterdir())
-        assert left == ["config.json", "config.token.json", "config.token.json.lock"]
-
-    assert consumer.oauth.dead_presented == 0
-    said = " ".join(first["steps"])
-    assert "about to ask" in said
-    assert step > 10, first["steps"]
-
-
-def test_killed_while_a_token_is_replaced(consumer: Consumer, processes: Processes) -> None:
-    """The same goes for a later refresh, in which a token file is replaced."""
-    step = 0
-    killed = True
-    while killed:
-        step += 1
-        token_file = consumer.token_file.with_name(f"{step}.json")
-        settings = consumer.settings(token_file=str(token_file), refresh_token=consumer.fresh_seed)
-        processes.run(settings)
-        (first,) = processes.run(settings, kill_at=step, replace=True)
-        killed = first["killed"]
-        (second,) = processes.run(settings, replace=True)
-        assert consumer.accepts(second["authorization"]), f"killed at step {step}"
-        consumer.oauth.clock = lambda: time.time() + HOUR
-        (third,) = processes.run(settings, replace=True)
-        assert consumer.accepts(third["authorization"]), f"killed at step {step}"
-        consumer.oauth.clock = time.time
-    assert consumer.oauth.dead_presented == 0
-    assert step > 8, first["steps"]
-
-
 def test_on_disk_before_in_place(consumer: Consumer, processes: Processes) -> None:
     """What Bitbucket answered is on disk before it replaces the old file, and the rename too."""
     settings = consumer.settings(refresh_token=consumer.fresh_seed)
@@ -91,10 +33,11 @@ def test_on_disk_before_in_place(consumer: Consumer, processes: Processes) -> No
     steps = [step.split(" ", 1)[0] for step in result["steps"] if "mkdir" not in step]
     asked = result["steps"].index("test.step about to ask")
     assert "test.step synced" in result["steps"][:asked]
-    assert steps[-7:] == [
+    assert steps[-8:] == [
         *("test.step", "os.chmod", "test.step", "os.rename", "test.step"),
-        *("os.remove", "fcntl.flock"),
+        *("os.remove", "fcntl.flock", "test.step"),
     ]
+    assert result["steps"][-1] == "test.step about to use"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

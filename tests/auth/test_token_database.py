@@ -7,7 +7,6 @@ import logging
 import re
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import time
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -28,7 +26,6 @@ from tap_bitbucket.auth.token_database import TokenDatabase, shifted
 from tap_bitbucket.auth.token_endpoint import OAuthClient
 from tap_bitbucket.auth.tokens import AccessToken, Refusal, StoredTokens
 from tap_bitbucket.demo import Fault
-from tap_bitbucket.demo.postgres import embedded_postgres
 from tests.auth.conftest import HOUR, ROOT, TOKEN_REQUEST, Consumer
 
 KEY = "0123456789abcdef"
@@ -39,19 +36,6 @@ CUT = (
     " WHERE application_name = 'tap-bitbucket' AND state = 'idle in transaction'"
 )
 numbers = count()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A server of PostgreSQL.
-
-    Not in a folder of pytest's: PostgreSQL runs as somebody else when the tests run as root.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as folder,
-        embedded_postgres(Path(folder) / "postgres") as uri,
-    ):
-        yield uri
 
 
 class Database:

@@ -53,16 +53,7 @@ class Settings:
             ConfigValidationError: The settings cannot be used.
         """
         files = TapBitbucket.config_files
-        handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            tap = TapBitbucket(
-                config=given.config,
-                parse_env_config=given.parse_env or not files,
-                setup_mapper=False,
-            )
-        finally:  # a tap ends by signals in its own way
-            for name, handler in handlers.items():
-                signal.signal(name, handler)
+        tap = a_tap(given.config, parse_env_config=given.parse_env or not files)
         setting = "credentials" if tap.config.get("credentials") else "refresh_token"
         return cls(tap.config, last_with(files, setting), credential)
 
@@ -76,6 +67,20 @@ class Settings:
         sign_in = SignIn.of(self.config, self.credential, config_file=self.file)
         _ = sign_in.place  # says that there is nothing to sign in to, where that is so
         return sign_in
+
+
+def a_tap(config: Any, **more: Any) -> TapBitbucket:
+    """Return a tap that is only asked things: it leaves the signals of the process alone.
+
+    Raises:
+        ConfigValidationError: The settings cannot be used.
+    """
+    handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return TapBitbucket(config=config, setup_mapper=False, **more)
+    finally:
+        for name, handler in handlers.items():
+            signal.signal(name, handler)
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import click
 
 from tap_bitbucket.auth import AuthenticationError, credentials_from
 from tap_bitbucket.inputs import check_catalog, check_json_file
-from tap_bitbucket.login.options import Settings, settings_options
-from tap_bitbucket.login.report import as_json, as_text, reports
-from tap_bitbucket.tap import TapBitbucket
+from tap_bitbucket.login.options import Settings, a_tap, settings_options
+from tap_bitbucket.login.report import Report, as_json, as_text, reports
 
 
 @click.command(
@@ -34,27 +34,44 @@ from tap_bitbucket.tap import TapBitbucket
 @click.option("--json", "wants_json", is_flag=True, help="Print it for a program to read.")
 def status(settings: Settings, *, catalog_file: str | None, wants_json: bool) -> None:
     """Test the connection."""
-    tap = TapBitbucket(
-        config={**settings.config, "layout": "shared"},
-        catalog=_catalog(catalog_file),
-        parse_env_config=False,
-        setup_mapper=False,
-    )
-    credentials = credentials_from(
-        {**settings.config, "user_agent": tap.user_agent},
+    found = check(
+        settings.config,
         config_file=settings.file,
-        patient=False,
+        credential=settings.credential,
+        catalog=_catalog(catalog_file),
     )
-    if settings.credential is not None:
-        credentials = [one for one in credentials if one.name == settings.credential]
-        if not credentials:
-            message = f"There is no credential {settings.credential!r} in the settings"
-            raise AuthenticationError(message)
-    config = {**settings.config, "user_agent": tap.user_agent}
-    found = list(reports(credentials, config, tap.streams_read()))
     click.echo(as_json(found) if wants_json else as_text(found))
     if not all(one.works for one in found):
         sys.exit(1)
+
+
+def check(
+    config: Mapping[str, Any],
+    *,
+    config_file: Path | None = None,
+    credential: str | None = None,
+    catalog: Mapping[str, Any] | None = None,
+) -> list[Report]:
+    """Test the connection with a few requests, and return what was found out.
+
+    Args:
+        config: The tap's settings.
+        config_file: The file they are from, if a rotated refresh token is to be kept there, too.
+        credential: Which of several is meant; None for all.
+        catalog: A Singer catalog, whose selected streams are looked at.
+
+    Raises:
+        AuthenticationError: There is no such credential, or nobody has signed in yet.
+        ConfigValidationError: The settings cannot be used.
+    """
+    tap = a_tap({**config, "layout": "shared"}, catalog=catalog, parse_env_config=False)
+    settings = {**tap.config, "user_agent": tap.user_agent}
+    found = credentials_from(settings, config_file=config_file, patient=False)
+    chosen = [one for one in found if credential in {None, one.name}]
+    if not chosen:
+        message = f"There is no credential {credential!r} in the settings"
+        raise AuthenticationError(message)
+    return list(reports(chosen, settings, tap.streams_read()))
 
 
 def _catalog(name: str | None) -> dict[str, Any] | None:

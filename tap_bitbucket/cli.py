@@ -9,6 +9,12 @@ import click
 
 from tap_bitbucket.tap import TapBitbucket
 
+OWN_WORDS = (
+    "Words instead of options, each with --help: `tap-bitbucket auth` signs in and tests the"
+    " connection, `tap-bitbucket schemas` tells the database schemas of a layout per repository,"
+    " `tap-bitbucket demo` shows the tap at work without an account."
+)
+
 
 def schemas_command(tap: click.Command) -> click.Command:
     """Return the command that prints which database schemas ``layout: per_repository`` makes."""
@@ -30,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         demo(given[1:])
         return
     command, name = TapBitbucket.cli, "tap-bitbucket"
+    command.epilog = OWN_WORDS
     if given[:1] == ["schemas"]:
         command, name, given = schemas_command(command), "tap-bitbucket schemas", given[1:]
     elif given[:1] == ["auth"]:

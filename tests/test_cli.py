@@ -81,6 +81,8 @@ def test_version_and_help(cli: Cli) -> None:
     assert text.code == 0
     for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about"):
         assert option in "\n".join(text.lines)
+    for word in ("`tap-bitbucket auth`", "`tap-bitbucket schemas`", "`tap-bitbucket demo`"):
+        assert word in " ".join(" ".join(text.lines).split())
 
 
 def test_about_in_each_format(cli: Cli) -> None:

@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from singer_sdk import Tap
@@ -155,27 +156,29 @@ class TapBitbucket(CommandLine):
     @cached_property
     def credentials(self) -> list[Credential]:
         """Return who may ask."""
-        setting = "credentials" if self.config.get("credentials") else "refresh_token"
-        return credentials_from(
-            {**self.config, "user_agent": self.user_agent},
-            config_file=last_with(self.config_files, setting),
-        )
+        return credentials_from(self.whole_config, config_file=self.file_of_tokens)
 
     @property
-    def user_agent(self) -> str:
-        """Return what the tap calls itself."""
-        return self.config.get("user_agent") or f"tap-bitbucket/{self.plugin_version}"
+    def file_of_tokens(self) -> Path | None:
+        """Return the file given with ``--config`` that a rotated refresh token goes back into."""
+        setting = "credentials" if self.config.get("credentials") else "refresh_token"
+        return last_with(self.config_files, setting)
+
+    @property
+    def whole_config(self) -> dict[str, Any]:
+        """Return the settings with all defaults, those too that are not constants."""
+        agent = self.config.get("user_agent") or f"tap-bitbucket/{self.plugin_version}"
+        return {**self.config, "user_agent": agent}
 
     @cached_property
     def session(self) -> Session:
         """Return the way to the API."""
-        config = {**self.config, "user_agent": self.user_agent}
         limits = Limits(
-            max_requests=config.get("max_requests"),
-            max_duration=config.get("max_duration"),
+            max_requests=self.config.get("max_requests"),
+            max_duration=self.config.get("max_duration"),
             stopping=self.stopping,
         )
-        return session_for(config, self.credentials, limits, self.preflight)
+        return session_for(self.whole_config, self.credentials, limits, self.preflight)
 
     @cached_property
     def preflight(self) -> Preflight:

@@ -242,6 +242,18 @@ def tables() -> dict[str, dict[tuple[Any, ...], Row]]:
     return defaultdict(dict)
 
 
+def content(target: Mapping[str, Mapping[tuple[Any, ...], Row]]) -> dict[str, Any]:
+    """Return the tables that have rows, without what differs from run to run."""
+    return {
+        stream: {
+            key: {name: value for name, value in row.items() if name != "_version"}
+            for key, row in table.items()
+        }
+        for stream, table in target.items()
+        if table
+    }
+
+
 def refusal(run: Run) -> str:
     """Return the one line in which a failed run says why; more or a traceback fails here."""
     assert run.code == 1, f"exit {run.code}: {run.log}"

@@ -12,7 +12,7 @@ import pytest
 
 from tap_bitbucket.demo import BitbucketServer, Fault
 from tests.catalogs import only
-from tests.support import Row, Run, merge, run_here, run_tap, select, tables
+from tests.support import Row, Run, content, merge, run_here, run_tap, select, tables
 from tests.two_workspaces import (
     SLUGS,
     People,
@@ -77,18 +77,6 @@ def warnings(run: Run, word: str) -> list[str]:
     """Return the warnings in the log of a run in this process that have a word in them."""
     lines = run.log.splitlines()
     return [line for line in lines if line.startswith("WARNING") and word in line]
-
-
-def content(target: dict[str, dict[tuple[Any, ...], Row]]) -> dict[str, Any]:
-    """Return tables without what differs from run to run."""
-    return {
-        stream: {
-            key: {name: value for name, value in row.items() if name != "_version"}
-            for key, row in table.items()
-        }
-        for stream, table in target.items()
-        if table
-    }
 
 
 # -- who asks -----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from tests.support import (
     Run,
     api_token_config,
     command,
+    content,
     merge,
     refusal,
     run_here,
@@ -76,17 +77,6 @@ class Process:
 def config(server: BitbucketServer, **settings: Any) -> dict[str, Any]:
     """Return a config that reads two repositories."""
     return api_token_config(server, repositories=TWO, **settings)
-
-
-def content(target: dict[str, dict[tuple[Any, ...], dict[str, Any]]]) -> dict[str, Any]:
-    """Return tables without what differs from run to run."""
-    return {
-        stream: {
-            key: {k: v for k, v in row.items() if k != "_version"} for key, row in table.items()
-        }
-        for stream, table in target.items()
-        if table
-    }
 
 
 def test_a_stop_at_any_moment_loses_nothing(server: BitbucketServer, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class ClientCredentials:
         self._proven = True
         # What a refresh token would add can be had by asking again: if there is one, it is dropped.
         logger.info("access token obtained, valid for %.0f min", reply.lifetime / 60)
-        return AccessToken(reply.access_token, self._client.clock(), reply.lifetime, reply.scope)
+        return self._client.access_token(reply)
 
     def advice(self) -> str:
         """Say what to check."""

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.oauth import Blame, Granted, Refused
 from tap_bitbucket.auth.token_endpoint import OAuthClient
-from tap_bitbucket.auth.token_store import TokenStore
+from tap_bitbucket.auth.token_store import TokenStore, load_own, make_room
 from tap_bitbucket.auth.tokens import AccessToken, Refusal, StoredTokens, fingerprint
 from tap_bitbucket.auth.uninterrupted import crucial
 
-ROOM = 16_384
-"""Bytes made room for beyond what is stored: two tokens, each often more than 2,500 long."""
+_NOT_OURS = "set token_file to another place, or run `tap-bitbucket auth logout` to forget them"
 
 SIGN_IN = 'sign in again with `tap-bitbucket auth login` (README, "Sign in")'
 
@@ -180,15 +179,7 @@ class RefreshToken:
         )
 
     def _load(self) -> StoredTokens:
-        stored = self._store.load() or StoredTokens(client=self._client.fingerprint)
-        if stored.client != self._client.fingerprint:
-            message = (
-                f"The tokens in {self._store.place} belong to another OAuth consumer than client_id"
-                f" {self._client.client_id[:4]}…: set token_file to another place, or run"
-                " `tap-bitbucket auth logout` to forget them"
-            )
-            raise AuthenticationError(message)
-        return stored
+        return load_own(self._store, self._client, _NOT_OURS)
 
     def _next_step(self, stored: StoredTokens, other_than: str | None) -> Reuse | Present | GiveUp:
         secret, now = self._client.client_secret, self._client.clock()
@@ -205,14 +196,13 @@ class RefreshToken:
         return step
 
     def _exchange(self, stored: StoredTokens, step: Present) -> Granted | Refused:
-        self._store.reserve(len(stored.to_json()) + ROOM)
+        make_room(self._store, stored)
         form = {"grant_type": "refresh_token", "refresh_token": step.refresh_token}
         return self._client.ask(form)
 
     def _keep(self, stored: StoredTokens, step: Present, reply: Granted) -> AccessToken:
         """Save first, use afterwards."""
-        now = self._client.clock()
-        access = AccessToken(reply.access_token, now, reply.lifetime, reply.scope)
+        access = self._client.access_token(reply)
         rotated = stored.rotated(
             step.refresh_token,
             reply.refresh_token,

@@ -5,7 +5,6 @@ https://developer.atlassian.com/cloud/bitbucket/oauth-2/ ("Authorization code gr
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,15 +17,14 @@ from tap_bitbucket.auth.consumer import Consumer
 from tap_bitbucket.auth.credentials import credentials_from
 from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.oauth import Refused
-from tap_bitbucket.auth.rotation import ROOM
-from tap_bitbucket.auth.token_store import TokenStore
+from tap_bitbucket.auth.token_store import TokenStore, check_owner, load_own, make_room
 from tap_bitbucket.auth.tokens import AccessToken, StoredTokens, is_sendable
 from tap_bitbucket.auth.uninterrupted import uninterrupted
 
 CALLBACK_URL = "http://localhost:33333"
 """Where Bitbucket sends the browser back to, unless the settings of the consumer say otherwise."""
 
-logger = logging.getLogger("tap-bitbucket.auth")
+_NOT_OURS = "set client_id and oauth_token_url to theirs, or token_file to another place"
 
 
 @dataclass(frozen=True)
@@ -148,12 +146,12 @@ class SignIn:
     def _exchange(self, store: TokenStore, form: dict[str, str]) -> Tokens:
         client, secret = self._client, self._client.client_secret
         with store.locked():
-            before = self._kept(store)
-            store.reserve(len(before.to_json()) + ROOM)
+            before = load_own(store, client, _NOT_OURS)
+            make_room(store, before)
             reply = client.ask(form)
             if isinstance(reply, Refused):
                 raise AuthenticationError(self._why(reply))
-            access = AccessToken(reply.access_token, client.clock(), reply.lifetime, reply.scope)
+            access = client.access_token(reply)
             after = before.signed_in(
                 reply.refresh_token, access, secret=secret, seed=self._consumer.seed
             )
@@ -163,11 +161,6 @@ class SignIn:
         return Tokens(store.place, access, after.refresh_token)
 
     # -- what is kept -----------------------------------------------------------------------------
-
-    @property
-    def keeps_tokens(self) -> bool:
-        """Whether there is anything to keep: not by client credentials."""
-        return self._consumer.store is not None
 
     @property
     def place(self) -> str:
@@ -193,9 +186,9 @@ class SignIn:
             AuthenticationError: They are another consumer's, or cannot be written.
         """
         store = self._own_store()
-        self._check_owner(tokens, "The tokens")
+        check_owner(tokens, self._client, "The tokens", _NOT_OURS)
         with store.locked():
-            store.reserve(len(tokens.to_json()) + ROOM)
+            make_room(store, tokens)
             store.save(tokens)
 
     def move(self, write: Callable[[StoredTokens], None]) -> None:
@@ -225,9 +218,9 @@ class SignIn:
         """
         store = self._own_store()
         authenticator = self._consumer.authenticator()
-        before = self._kept(store).access
+        before = load_own(store, self._client, _NOT_OURS).access
         authenticator.renew(None if before is None else before.value)
-        after = self._kept(store)
+        after = load_own(store, self._client, _NOT_OURS)
         access = authenticator.current or after.access
         assert access is not None  # noqa: S101 - it was renewed just now
         return Tokens(store.place, access, after.refresh_token)
@@ -272,20 +265,6 @@ class SignIn:
             )
             raise AuthenticationError(message)
         return store
-
-    def _kept(self, store: TokenStore) -> StoredTokens:
-        kept = store.load() or StoredTokens(client=self._client.fingerprint)
-        self._check_owner(kept, f"The tokens in {store.place}")
-        return kept
-
-    def _check_owner(self, tokens: StoredTokens, what: str) -> None:
-        if tokens.client != self._client.fingerprint:
-            message = (
-                f"{what} belong to another OAuth consumer than client_id"
-                f" {self._client.client_id[:4]}…: set client_id and oauth_token_url to theirs, or"
-                " token_file to another place"
-            )
-            raise AuthenticationError(message)
 
     def _why(self, reply: Refused) -> str:
         refused = f"Bitbucket did not take the code ({reply.error}):"

@@ -14,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 
 from tap_bitbucket.auth.errors import AuthenticationError, EndpointUnavailable
 from tap_bitbucket.auth.oauth import Granted, NoTokenEndpoint, Refused, Transient, answer
-from tap_bitbucket.auth.tokens import fingerprint
+from tap_bitbucket.auth.tokens import AccessToken, fingerprint
 
 ATTEMPTS = 6
 PATIENCE = 300.0
@@ -56,6 +56,10 @@ class OAuthClient:
         https://support.atlassian.com/bitbucket-cloud/docs/api-request-limits/
         """
         return f"consumer {self.fingerprint}"
+
+    def access_token(self, reply: Granted) -> AccessToken:
+        """Return the access token of an answer that came just now."""
+        return AccessToken(reply.access_token, self.clock(), reply.lifetime, reply.scope)
 
     def ask(self, form: dict[str, str]) -> Granted | Refused:
         """Post a form, again and again while the answer is lost or the server is unwell.

@@ -20,7 +20,6 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.auth.sign_in import SignIn
 from tap_bitbucket.http.errors import ReadError
-from tap_bitbucket.inputs import last_with
 from tap_bitbucket.tap import Refusal, TapBitbucket
 
 _STOPPED = 128 + signal.SIGINT
@@ -54,8 +53,7 @@ class Settings:
         """
         files = TapBitbucket.config_files
         tap = a_tap(given.config, parse_env_config=given.parse_env or not files)
-        setting = "credentials" if tap.config.get("credentials") else "refresh_token"
-        return cls(tap.config, last_with(files, setting), credential)
+        return cls(tap.config, tap.file_of_tokens, credential)
 
     @functools.cached_property
     def sign_in(self) -> SignIn:

@@ -65,13 +65,12 @@ def check(
         ConfigValidationError: The settings cannot be used.
     """
     tap = a_tap({**config, "layout": "shared"}, catalog=catalog, parse_env_config=False)
-    settings = {**tap.config, "user_agent": tap.user_agent}
-    found = credentials_from(settings, config_file=config_file, patient=False)
+    found = credentials_from(tap.whole_config, config_file=config_file, patient=False)
     chosen = [one for one in found if credential in {None, one.name}]
     if not chosen:
         message = f"There is no credential {credential!r} in the settings"
         raise AuthenticationError(message)
-    return list(reports(chosen, settings, tap.streams_read()))
+    return list(reports(chosen, tap.whole_config, tap.streams_read()))
 
 
 def _catalog(name: str | None) -> dict[str, Any] | None:

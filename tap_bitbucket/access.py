@@ -10,20 +10,27 @@ from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.identities import Group, Identities, Identity
 from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.session import Session
+from tap_bitbucket.http.sharing import shared_budget
 
 
-def identities_of(credentials: Sequence[Credential], on_limit: str) -> list[Identity]:
+def identities_of(
+    credentials: Sequence[Credential], on_limit: str, config: Mapping[str, Any] | None = None
+) -> list[Identity]:
     """Return an identity for each credential; those that Bitbucket counts together share a budget.
 
     Args:
         credentials: In the order of the settings.
         on_limit: ``wait`` or ``stop``, what a spent budget means.
+        config: The settings, if the budgets are to be shared with other runs.
     """
     budgets: dict[str, Budget] = {}
     found = []
-    for credential in credentials:
+    for number, credential in enumerate(credentials):
         allowance = credential.authenticator.allowance
-        budget = budgets.setdefault(allowance, Budget(credential.name, on_limit=on_limit))
+        if allowance not in budgets:
+            shared = None if config is None else shared_budget(config, credential, number)
+            budgets[allowance] = Budget(credential.name, on_limit=on_limit, shared=shared)
+        budget = budgets[allowance]
         bound = frozenset(name.casefold() for name in credential.workspaces) or None
         found.append(Identity(credential.name, credential.authenticator, budget, bound))
     return found
@@ -62,7 +69,7 @@ def session_for(
     Raises:
         AuthenticationError: A workspace has nobody who asks about it.
     """
-    members = identities_of(credentials, config["on_rate_limit"])
+    members = identities_of(credentials, config["on_rate_limit"], config)
     identities = Identities(members, limits, on_scopes, config.get("workspaces") or None)
     check_bindings(identities, config.get("workspaces") or ())
     return Session(

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from tap_bitbucket.http.errors import SkipPartition
+from tap_bitbucket.http.errors import Postponed, SkipPartition
 from tap_bitbucket.http.identities import Asker, Identity
 from tap_bitbucket.http.reader import Listing, pages
 from tap_bitbucket.http.request import Request, path
@@ -88,6 +88,8 @@ def _first_page(session: Session, identity: Identity, workspace: str) -> _View:
     view = _View(identity, listing)
     try:
         page = next(iter(pages(session, listing)), None)
+    except Postponed:
+        raise
     except SkipPartition:
         return view  # it sees nothing, or is refused
     if page is not None:

@@ -140,19 +140,19 @@ def test_a_repository_that_cannot_be_read_at_all(server: BitbucketServer) -> Non
 def test_a_broken_repository_is_given_up_soon(catalog: dict[str, Any]) -> None:
     """The first list that fails for good gives up its partition; the run is no outage for it."""
     with BitbucketServer(
-        large_world(repositories=3, pull_requests=90, comments=270, skew=0)
+        large_world(repositories=3, pull_requests=90, comments=0, tasks=270, skew=0, empty=0)
     ) as server:
         slug = server.world.repositories()[0].slug
-        match = rf"{slug}/pullrequests/\d+/comments"
+        match = rf"{slug}/pullrequests/\d+/tasks"
         server.faults.add(Fault(match, status=500, times=None))
         for concurrency in (1, 8):
             server.clear_requests()
             run = run_here(
                 api_token_config(server, max_retries=0, concurrency=concurrency),
-                catalog=select(catalog, "pull_request_comments"),
+                catalog=select(catalog, "pull_request_tasks"),
             )
             assert run.code == 0, run.log
-            assert {row["repository"] for row in run.rows("pull_request_comments")} == {
+            assert {row["repository"] for row in run.rows("pull_request_tasks")} == {
                 repository.slug for repository in server.world.repositories()[1:]
             }
             failed = [one for one in server.requests if one.status == 500]
@@ -296,8 +296,9 @@ def test_an_outage_in_mid_run(server: BitbucketServer, tmp_path: Path) -> None:
     line = refusal(run)
     assert "down" in line
     assert run.messages[-1]["type"] == "STATE"
-    assert run.counts["branches"] == 25
-    assert run.bookmark("branches", repository_uuid=server.world.repository(CONTROL).uuid)
+    first = server.world.repositories()[0]
+    assert run.counts["branches"] >= len(first.branches)
+    assert run.bookmark("branches", repository_uuid=first.uuid)
     assert "pull_requests" not in run.state["bookmarks"]
 
 
@@ -347,10 +348,10 @@ def test_a_chain_of_cut_runs_reaches_the_whole(
     expected = tables()
     whole = run_here(api_token_config(server), catalog=chosen)
     merge(expected, whole)
-    limit = 30  # enough for any one list of one repository: a bookmark moves only past those
+    limit = 18
     state: dict[str, Any] | None = None
     cuts = 0
-    for _ in range(9):
+    for _ in range(20):
         settings = (
             api_token_config(server, max_requests=limit)
             if by == "max_requests"
@@ -365,7 +366,7 @@ def test_a_chain_of_cut_runs_reaches_the_whole(
         if by not in run.log:
             break
         cuts += 1
-    assert 2 <= cuts < 8
+    assert 3 <= cuts < 19
     assert content(target) == content(expected)
 
 
@@ -376,5 +377,5 @@ def test_the_rate_limit_is_waited_out(server: BitbucketServer) -> None:
     run = run_here(config(server))
     assert run.code == 0, run.log
     assert run.counts == whole.counts
-    assert "Rate limit" in run.log
+    assert run.log.count("Rate limit of") >= 1
     assert " 0 waits" not in run.log

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tap_bitbucket.auth.encryption import TokenCipher
 from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.given import Given
 from tap_bitbucket.auth.rotation import RefreshToken
+from tap_bitbucket.auth.state_directory import state_directory
 from tap_bitbucket.auth.token_database import TokenDatabase
 from tap_bitbucket.auth.token_endpoint import OAuthClient
 from tap_bitbucket.auth.token_file import TokenFile
@@ -166,7 +166,7 @@ def _token_path(
     if config_file is not None:
         return config_file.path.with_suffix(".token.json" if alone else f".{label}.token.json")
     try:
-        return _state_directory() / "tap-bitbucket" / f"{label}.json"
+        return state_directory() / "tap-bitbucket" / f"{label}.json"
     except RuntimeError:
         message = "There is no home directory to keep the refresh token in: set token_file"
         raise AuthenticationError(message) from None
@@ -176,12 +176,3 @@ def _suffix(name: str) -> str:
     """Return what tells two credentials of one consumer apart in the name of a file."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)
     return f"-{plain}-{fingerprint(name)[:6]}" if name else ""
-
-
-def _state_directory() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    named = os.environ.get("XDG_STATE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else Path.home() / ".local" / "state"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,8 @@ RULES: dict[int, Rule] = {
 TOO_LONG = 555
 """Bitbucket's own status for a computation that takes too long: diffs, deep listings of files."""
 
+_LIMIT_SPENT = re.compile(r"rate limit.{0,80}\bexceeded|too many requests", re.IGNORECASE)
+
 _PIPELINES_OFF = Rule(Action.EMPTY, "Pipelines is not enabled in this repository")
 
 
@@ -66,6 +69,13 @@ class SkipPartition(ReadError):  # noqa: N818 - it says what to do
 
 class MissingScope(SkipPartition):
     """The credential lacks a scope, here and everywhere else."""
+
+
+class Postponed(SkipPartition):
+    """The limit of those who may read this is spent, and others go on (``on_rate_limit: stop``).
+
+    Nothing failed: it is not read in this run, its bookmark stays, and the next run goes on there.
+    """
 
 
 class Transient(ReadError):  # noqa: N818
@@ -94,6 +104,8 @@ def decide(status: int, body: bytes) -> Rule:
         return Rule(Action.RETRY, "Bitbucket has a problem")
     if status == 404 and _is_pipelines_off(body):  # noqa: PLR2004
         return _PIPELINES_OFF
+    if status == 403 and _LIMIT_SPENT.search(explain(body) or _plain(body)):  # noqa: PLR2004
+        return RULES[429]
     return RULES.get(status, Rule(Action.SKIP, "an answer that is not documented"))
 
 
@@ -138,6 +150,11 @@ def _error(body: bytes) -> dict[str, Any]:
         return {}
     error = document.get("error") if isinstance(document, dict) else None
     return error if isinstance(error, dict) else {}
+
+
+def _plain(body: bytes) -> str:
+    """Return a body that is one line of text; nothing of a page."""
+    return "" if body.lstrip().startswith((b"<", b"{")) else body[:300].decode(errors="replace")
 
 
 def _is_pipelines_off(body: bytes) -> bool:

@@ -6,22 +6,28 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from tap_bitbucket.auth import AuthenticationError, Authenticator
-from tap_bitbucket.http.budget import Budget
-from tap_bitbucket.http.errors import SkipPartition, StopReading
+from tap_bitbucket.http.budget import Budget, spent
+from tap_bitbucket.http.errors import Postponed, SkipPartition, StopReading
 from tap_bitbucket.http.limits import Limits
+from tap_bitbucket.http.subject import is_personal, workspace_of
+
+__all__ = [
+    "ANYBODY",
+    "Asker",
+    "Group",
+    "Identities",
+    "Identity",
+    "is_personal",
+    "scopes_in",
+    "workspace_of",
+]
 
 logger = logging.getLogger("tap-bitbucket.identities")
 
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while waiting."""
-
-_PERSONAL = "/user"
-"""How the paths begin of what belongs to a person."""
-
-_IN_WORKSPACE = frozenset(("repositories", "workspaces", "snippets"))
 
 
 @dataclass(eq=False)
@@ -103,6 +109,7 @@ class Identities:
         wanted: Sequence[str] | None = None,
     ) -> None:
         self.members = tuple(members)
+        self._budgets = tuple({id(one.budget): one.budget for one in members}.values())
         self.limits = limits or Limits()
         named = [one.workspaces for one in members]
         self.bound = None if None in named else sorted(frozenset().union(*filter(None, named)))
@@ -115,7 +122,7 @@ class Identities:
     @property
     def budgets(self) -> list[Budget]:
         """Return the budgets, each once."""
-        return list({id(one.budget): one.budget for one in self.members}.values())
+        return list(self._budgets)
 
     @property
     def accepted(self) -> bool:
@@ -163,20 +170,31 @@ class Identities:
             tried: Who has asked already, in vain.
 
         Raises:
-            StopReading: If a limit is reached or the run is ended from outside.
+            StopReading: If a limit is reached or the run is ended from outside, or would be before
+                anybody may ask.
+            Postponed: If the limit of those who could ask is spent, and others are left.
             SkipPartition: If those who could ask were refused, and others are left.
             AuthenticationError: If nobody is left.
         """
-        while True:
-            with self._lock:
-                self.limits.check()
-                one = self._next(path, asker, tried)
-                wait = one.budget.wait
-                if wait <= 0:
-                    self.limits.sent += 1
-                    one.budget.sent += 1
-                    return one
-            self.limits.stopping.wait(min(wait, _SLICE))
+        held: tuple[Budget, float] | None = None
+        try:
+            while True:
+                for budget in self._budgets:
+                    budget.exchange()
+                with self._lock:
+                    self.limits.check()
+                    one = self._next(path, asker, tried)
+                    wait = one.budget.wait
+                    if wait <= 0:
+                        self.limits.sent += 1
+                        one.budget.take()
+                        return one
+                    self.limits.check(one.budget.pause)
+                held = held or (one.budget, one.budget.now())
+                self.limits.stopping.wait(min(wait, _SLICE))
+        finally:
+            if held is not None:
+                held[0].held(held[1])
 
     def others(self, path: str, asker: Asker, tried: Sequence[Identity]) -> bool:
         """Tell whether anybody else might be allowed what those who tried are not."""
@@ -258,12 +276,10 @@ class Identities:
         able = [one for one in fresh if asker.purpose not in one.cannot] or fresh
         ready = [one for one in able if not one.budget.spent]
         if not ready:
-            names = " and ".join(dict.fromkeys(one.budget.identity for one in able))
-            message = (
-                f"the rate limit of {names} is spent and on_rate_limit is 'stop'; "
-                "the next run goes on from here"
-            )
-            raise StopReading(message)
+            left = [one for one in self.members if one.refused is None and not one.budget.spent]
+            if left:
+                raise Postponed(spent([one.budget for one in able]), 429)
+            raise StopReading(spent([m.budget for m in self.members if m.refused is None]))
         if workspace is None and is_personal(path):
             return ready[0]  # what belongs to a person is asked by the same one each time
         return min(ready, key=lambda one: (one.budget.wait, one.budget.sent))
@@ -271,22 +287,6 @@ class Identities:
     def _check_somebody_is_left(self) -> None:
         if all(one.refused for one in self.members):
             raise AuthenticationError("; ".join(one.refused or "" for one in self.members))
-
-
-def is_personal(path: str) -> bool:
-    """Tell whether a path is about the one who asks."""
-    return path.startswith(_PERSONAL)
-
-
-def workspace_of(path: str) -> str | None:
-    """Return the slug or uuid of the workspace that a path is about, in lower case.
-
-    >>> workspace_of("/repositories/acme/web/commits")
-    'acme'
-    """
-    first, _, rest = path.lstrip("/").partition("/")
-    name = rest.partition("/")[0]
-    return unquote(name).casefold() if first in _IN_WORKSPACE and name else None
 
 
 def _nobody_for(workspace: str | None, candidates: Collection[Identity]) -> str:

@@ -36,8 +36,11 @@ class Limits:
         self._max_requests = max_requests
         self._ends_at = None if max_duration is None else clock() + max_duration
 
-    def check(self) -> None:
+    def check(self, wait: float = 0.0) -> None:
         """Go on, or not.
+
+        Args:
+            wait: Seconds to wait before there is anything to go on with.
 
         Raises:
             StopReading: If a limit is reached or the run is ended from outside.
@@ -48,6 +51,6 @@ class Limits:
         if self._max_requests is not None and self.sent >= self._max_requests:
             message = f"max_requests ({self._max_requests}) reached; the next run goes on from here"
             raise StopReading(message)
-        if self._ends_at is not None and self.clock() >= self._ends_at:
+        if self._ends_at is not None and self.clock() + wait >= self._ends_at:
             message = "max_duration reached; the next run goes on from here"
             raise StopReading(message)

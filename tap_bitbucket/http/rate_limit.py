@@ -16,6 +16,12 @@ from email.utils import parsedate_to_datetime
 LONGEST_WAIT = 3600.0
 """Seconds. Bitbucket counts over a rolling hour: no wait needs to be longer."""
 
+USUAL_LIMIT = 1000
+"""Requests an hour, where an answer does not say how many."""
+
+_NEAR = 5
+"""Near the limit is who has less than one part in five left, as Bitbucket has it."""
+
 
 @dataclass(frozen=True)
 class RateLimit:
@@ -42,6 +48,21 @@ class RateLimit:
             reset=_first_int(headers.get("X-RateLimit-Reset")),
             near=headers.get("X-RateLimit-NearLimit", "").strip().lower() in {"true", "1"},
         )
+
+    @property
+    def per_hour(self) -> int:
+        """Return the requests allowed in an hour, the usual ones if it was not told."""
+        return self.limit or USUAL_LIMIT
+
+    def is_near(self, under_way: int = 0) -> bool:
+        """Tell whether little is left.
+
+        Args:
+            under_way: Requests that were sent and may not be counted yet.
+        """
+        if self.remaining is None or self.limit is None:
+            return self.near or self.remaining == 0
+        return self.near or (self.remaining - under_way) * _NEAR < self.limit
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import backoff
+import requests
 
 from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.http.errors import (
@@ -18,6 +19,7 @@ from tap_bitbucket.http.errors import (
     Action,
     Fatal,
     MissingScope,
+    Rule,
     SkipPartition,
     Transient,
     Unavailable,
@@ -29,11 +31,11 @@ from tap_bitbucket.http.identities import (
     Asker,
     Identities,
     Identity,
-    is_personal,
     scopes_in,
 )
 from tap_bitbucket.http.refusals import Nothing, refusal, without_credential
 from tap_bitbucket.http.request import Request
+from tap_bitbucket.http.subject import is_personal
 from tap_bitbucket.http.transport import Transport
 
 logger = logging.getLogger("tap-bitbucket.http")
@@ -49,6 +51,9 @@ sooner than they say; a request that is always refused must not ask for ever."""
 
 _OUTAGE = 5
 """Lists in a row that fail after all retries, until Bitbucket as a whole counts as down."""
+
+_OUTAGE_OF_ONE = 60
+"""The same, where all of them are of one repository: it has fewer lists than that."""
 
 
 @dataclass
@@ -97,7 +102,7 @@ class Session:
             api_url, timeout=timeout, connections=connections, user_agent=user_agent
         )
         self._ahead = 0.0
-        self._outages = 0
+        self._outages: list[str] = []
         self._lock = threading.Lock()
         self._retrying = backoff.on_exception(
             backoff.expo,
@@ -129,7 +134,7 @@ class Session:
         Raises:
             SkipPartition: If this cannot be read (NotFound, Refused and Unavailable are such).
             Nothing: If it holds nothing.
-            StopReading: If a budget is spent.
+            StopReading: If a budget is spent (Postponed: if others are not).
             Fatal: If nothing else can be read either.
             AuthenticationError: If the credential is refused.
         """
@@ -149,7 +154,7 @@ class Session:
         try:
             result = self._retrying(attempt)()
         except Transient as error:
-            raise self._unavailable(error) from None
+            raise self._unavailable(request, error) from None
         except (SkipPartition, Nothing):
             self._answered()
             raise
@@ -159,17 +164,20 @@ class Session:
     def _answered(self) -> None:
         """Note that Bitbucket is there."""
         with self._lock:
-            self._outages = 0
+            self._outages.clear()
 
-    def _unavailable(self, error: Transient) -> Exception:
-        """A list that fails costs only its partition; five in a row mean an outage."""
+    def _unavailable(self, request: Request, error: Transient) -> Exception:
+        """A list that fails costs only its partition; several in a row mean an outage.
+
+        The lists of a repository follow each other: where only one is broken, it takes more.
+        """
         message = f"{error}, also after all retries"
         if error.status == TOO_LONG:
             return Unavailable(message, TOO_LONG)
         with self._lock:
-            self._outages += 1
-            outages = self._outages
-        if outages >= _OUTAGE:
+            self._outages.append("/".join(request.path.split("/")[:4]))
+            outages, places = len(self._outages), len(set(self._outages))
+        if outages >= (_OUTAGE if places > 1 else _OUTAGE_OF_ONE):
             return Fatal(
                 f"{message}. Bitbucket or the way to it is down: {outages} lists in a row failed. "
                 "Start again later; the bookmarks hold what was read."
@@ -182,26 +190,22 @@ class Session:
         tried: list[Identity] = []
         refusals: list[Exception] = []
         while True:
-            identity, authorization, response = self.transport.send(
-                request, lambda: self._sign(request, asker, tried)
-            )
+            identity, authorization, response, rule = self._sent(request, asker, tried)
             status, body = response.status_code, response.content
             if status != 401:  # noqa: PLR2004
                 identity.authenticator.accepted(authorization)
                 self.identities.learned(identity, scopes_in(response.headers))
-            if status < 400:  # noqa: PLR2004
-                identity.budget.heard(response.headers)
+            if rule is None:
                 at = _server_time(response.headers)
                 self._ahead = at - time.time()
                 identity.accepted = True
                 return Answer(status, body, at)
-            rule = decide(status, body)
+            if rule.action is Action.WAIT:
+                continue
             said = without_credential(explain(body), authorization)
             reason = f"{request.method} {request.path}: HTTP {status}, {rule.sentence}"
             reason += f" ({said})" if said else ""
-            if rule.action is Action.WAIT:
-                identity.budget.exhausted(response.headers)
-            elif rule.action is Action.REFRESH:
+            if rule.action is Action.REFRESH:
                 tokens += 1
                 if tokens >= _TOKENS or not identity.authenticator.rejected(authorization):
                     self._refused(request, asker, identity, reason)
@@ -214,6 +218,28 @@ class Session:
                 if status != 403 or not self.identities.others(request.path, asker, tried):  # noqa: PLR2004
                     # Who has the scope and may not read this one may read others.
                     raise next((e for e in refusals if not isinstance(e, MissingScope)), error)
+
+    def _sent(
+        self, request: Request, asker: Asker, tried: Sequence[Identity]
+    ) -> tuple[Identity, str, requests.Response, Rule | None]:
+        """Send once; return who asked by which header, the answer, and what to do if it is none."""
+        signed: list[Identity] = []
+        try:
+            identity, authorization, response = self.transport.send(
+                request, lambda: self._sign(request, asker, tried, signed)
+            )
+        except BaseException:
+            _forget(signed)
+            raise
+        _forget(signed[:-1])  # those were redirected, or got no header
+        rule = None
+        if response.status_code >= 400:  # noqa: PLR2004
+            rule = decide(response.status_code, response.content)
+        if rule is not None and rule.action is Action.WAIT:
+            identity.budget.exhausted(response.headers)
+        else:
+            identity.budget.heard(response.headers)
+        return identity, authorization, response, rule
 
     def _refused(self, request: Request, asker: Asker, identity: Identity, reason: str) -> None:
         """Go on without an identity, unless only this request is refused or nobody is left."""
@@ -234,11 +260,12 @@ class Session:
             self._authorize(identity)
 
     def _sign(
-        self, request: Request, asker: Asker, tried: Sequence[Identity]
+        self, request: Request, asker: Asker, tried: Sequence[Identity], signed: list[Identity]
     ) -> tuple[Identity, str]:
-        """Return whose turn it is, and the header that says so."""
+        """Return whose turn it is, and the header that says so; add them to those who signed."""
         while True:
             identity = self.identities.take(request.path, asker, tried)
+            signed.append(identity)
             authorization = self._authorize(identity)
             if authorization is not None:
                 return identity, authorization
@@ -257,6 +284,12 @@ class Session:
         with self._lock:
             self.retries += 1
         logger.warning("%s. Asking again in %.1f s.", details["exception"], details["wait"])
+
+
+def _forget(signed: Sequence[Identity]) -> None:
+    """Take note of requests that have no answer of their own."""
+    for identity in signed:
+        identity.budget.unanswered()
 
 
 def _server_time(headers: Mapping[str, str]) -> float:

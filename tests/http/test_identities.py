@@ -13,8 +13,9 @@ from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.auth.authenticators import StaticToken
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.errors import Fatal, SkipPartition, StopReading
-from tap_bitbucket.http.identities import Asker, Identities, Identity, scopes_in, workspace_of
+from tap_bitbucket.http.identities import Asker, Identities, Identity, scopes_in
 from tap_bitbucket.http.limits import Limits
+from tap_bitbucket.http.subject import workspace_of
 
 ACME, BETA, NOBODYS = "/repositories/acme/web/refs", "/workspaces/beta", "/user"
 LATER = {"Retry-After": "3600"}

@@ -262,10 +262,13 @@ def test_a_refused_parameter_is_left_out(server: BitbucketServer, branches: list
 # -- an outage ----------------------------------------------------------------------------------
 
 
-def failing(session: Session) -> Exception:
+OTHER = Request("/workspaces/halley-labs/members")
+
+
+def failing(session: Session, request: Request = BRANCHES) -> Exception:
     """Read a list that fails."""
     with pytest.raises((Unavailable, Fatal)) as caught:
-        rows(session)
+        rows(session, request)
     return caught.value
 
 
@@ -275,10 +278,18 @@ def test_five_lists_in_a_row_are_an_outage(server: BitbucketServer) -> None:
     session = session_of(server, max_retries=0)
     kinds = [type(failing(session)) for _ in range(4)]
     assert kinds == [Unavailable] * 4
-    last = failing(session)
+    last = failing(session, OTHER)
     assert type(last) is Fatal
     assert "down" in str(last)
     assert "bookmarks" in str(last)
+
+
+def test_a_repository_of_which_nothing_can_be_read_is_no_outage(server: BitbucketServer) -> None:
+    """All streams of a repository may fail in a row; with more lists than it has, it is one."""
+    server.faults.add(Fault("refs/branches", times=None))
+    session = session_of(server, max_retries=0)
+    assert {type(failing(session)) for _ in range(59)} == {Unavailable}
+    assert type(failing(session)) is Fatal
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
@@ -307,7 +318,7 @@ def test_a_server_that_is_not_there(server: BitbucketServer) -> None:
     assert "no connection" in str(failing(session))
     for _ in range(3):
         failing(session)
-    assert type(failing(session)) is Fatal
+    assert type(failing(session, OTHER)) is Fatal
 
 
 # -- the rate limit -----------------------------------------------------------------------------

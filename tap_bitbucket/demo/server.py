@@ -67,6 +67,9 @@ class BitbucketServer:
     unknown_fields: str
     empty_repository: str
     activity_depth: int | None
+    feed_deleted: str
+    feed_comments: str
+    count_deleted: bool
     large: int
     next_defect: dict[str, str]
     token_permissions: str
@@ -133,6 +136,7 @@ class BitbucketServer:
         self._sockets = _Sockets(self._port, handler)
         self._port = self._sockets.server_address[1]
         self.world.shapes = Shapes(self.api_url)
+        self.world.shapes.settings = self.settings
         self._stopping.clear()
         self._thread = threading.Thread(
             target=self._sockets.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -34,6 +34,10 @@ class Settings:
         unknown_fields: `ignore` or `reject` names in `fields=` that there are not.
         empty_repository: What an empty repository's commits are: `200-empty` or `404`.
         activity_depth: How many entries the activity of a whole repository has at most.
+        feed_deleted: Activity shows deleted comments as such (`shown`), or not at all (`hidden`).
+        feed_comments: Activity shows comments as they are now (`live`), or as they were when
+            they were published (`first`).
+        count_deleted: A pull request's `comment_count` counts deleted comments as well.
         large: With more pull requests than this, all states and a sort make a 500.
         next_defect: How `next` is broken, by list: one of `DEFECTS`.
         token_permissions: `refuse` access tokens that ask for permissions, or `allow` it; the
@@ -55,6 +59,9 @@ class Settings:
     unknown_fields: str = "ignore"
     empty_repository: str = "200-empty"
     activity_depth: int | None = None
+    feed_deleted: str = "shown"
+    feed_comments: str = "live"
+    count_deleted: bool = False
     large: int = 3
     token_permissions: str = "refuse"
     free_plan: bool = False

@@ -108,6 +108,8 @@ class Reviews(Histories):
                 "destination_hash": pull_request.destination_hash,
                 "changes": changes or {},
             }
+        if comment is not None:
+            entry.snapshot = {"raw": comment.raw}
         pull_request.activity.append(entry)
         pull_request.repository.activity.append(entry)
 

@@ -15,6 +15,7 @@ from tap_bitbucket.demo.model import (
     Repository,
     Task,
 )
+from tap_bitbucket.demo.settings import Settings
 from tap_bitbucket.demo.shapes.base import WEB, links, rendered
 from tap_bitbucket.demo.shapes.commits import MERGE_STRATEGIES, CommitShapes
 
@@ -26,7 +27,13 @@ _ACTIONS = (
 
 
 class PullRequestShapes(CommitShapes):
-    """Pull requests and what hangs on them."""
+    """Pull requests and what hangs on them.
+
+    Attributes:
+        settings: The switches of the server that shows them.
+    """
+
+    settings = Settings()
 
     def pull_request_ref(self, pull_request: PullRequest) -> Json:
         """Embed a pull request."""
@@ -79,7 +86,7 @@ class PullRequestShapes(CommitShapes):
             "source": self._end(origin, origin or place, it.source_branch, it.source_hash),
             "destination": self._end(place, place, it.destination_branch, it.destination_hash),
             "merge_commit": merged,
-            "comment_count": it.comment_count,
+            "comment_count": self._comment_count(it),
             "task_count": it.task_count,
             "close_source_branch": it.close_source_branch,
             "closed_by": self.account(it.closed_by) if it.closed_by else None,
@@ -88,6 +95,11 @@ class PullRequestShapes(CommitShapes):
             "updated_on": times.core(it.updated_on),
             "links": links(self=own, html=f"{WEB}/{name}/pull-requests/{it.id}", **hrefs),
         }
+
+    def _comment_count(self, it: PullRequest) -> int:
+        if not self.settings.count_deleted:
+            return it.comment_count
+        return sum(not comment.pending for comment in it.comments)
 
     def hidden_of_pull_requests(self) -> dict[str, Callable[[PullRequest], Any]]:
         """Say what lists leave out unless `fields=` asks for it."""
@@ -181,12 +193,21 @@ class PullRequestShapes(CommitShapes):
 
     # -- activity --------------------------------------------------------------------------
 
-    def activity(self, entry: Activity) -> Json:
-        """Show an activity entry: no id, no type, one of four keys besides `pull_request`."""
+    def activity(self, entry: Activity, *, first: bool = False) -> Json:
+        """Show an activity entry: no id, no type, one of four keys besides `pull_request`.
+
+        With `first` a comment is shown as it was when the entry was made.
+        """
         ref = self.pull_request_ref(entry.pull_request)
         if entry.kind == "comment":
             assert entry.comment is not None
-            return {"pull_request": ref, "comment": self.comment(entry.comment)}
+            row = self.comment(entry.comment)
+            if first:
+                row |= {"updated_on": times.core(entry.date)}
+                if not entry.comment.deleted:
+                    row |= {"content": rendered(entry.snapshot["raw"])}
+                row.pop("resolution", None)
+            return {"pull_request": ref, "comment": row}
         if entry.kind == "update":
             return {"pull_request": ref, "update": self._update(entry)}
         happened = {

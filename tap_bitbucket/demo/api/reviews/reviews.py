@@ -21,8 +21,19 @@ COMMENTS = table(
 TASKS = table("id", "created_on", "updated_on", "state", creator__uuid="creator.uuid")
 
 
+class _Shown(list[Activity]):
+    """Entries whose pages leave out those that were hidden since, and do not move up for them."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return [entry for entry in super().__getitem__(key) if not _deleted(entry)]
+
+
+def _deleted(entry: Activity) -> bool:
+    return entry.comment is not None and entry.comment.deleted
+
+
 def _feed(call: Call, entries: list[Activity]) -> Listing:
-    """List entries newest first; what comes in meanwhile does not shift the pages."""
+    """List entries newest first; what comes in or goes meanwhile does not shift the pages."""
     pins: dict[str, int] = call.memory.setdefault("feeds", {})
     token = call.param("ctx")
     if token is None:
@@ -32,12 +43,15 @@ def _feed(call: Call, entries: list[Activity]) -> Listing:
     elif token not in pins:
         raise errors.core(400, "Invalid ctx")
     spelling = call.settings.changes_requested_key
+    first = call.settings.feed_comments == "first"
 
     def render(entry: Activity) -> dict[str, Any]:
-        row = call.shapes.activity(entry)
+        row = call.shapes.activity(entry, first=first)
         return {spelling if name == "changes_requested" else name: row[name] for name in row}
 
-    return Listing(entries[: pins[token]][::-1], render, token=token)
+    shown = entries[: pins[token]][::-1]
+    hides = call.settings.feed_deleted == "hidden"
+    return Listing(_Shown(shown) if hides else shown, render, token=token)
 
 
 @route(f"{R}/pullrequests/activity", PULL_REQUEST, paging=ACTIVITY, params=IGNORED)

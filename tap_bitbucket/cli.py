@@ -11,7 +11,8 @@ from tap_bitbucket.tap import TapBitbucket
 
 OWN_WORDS = (
     "Words instead of options, each with --help: `tap-bitbucket auth` signs in and tests the"
-    " connection, `tap-bitbucket schemas` tells the database schemas of a layout per repository,"
+    " connection, `tap-bitbucket estimate` tells what a run will cost in requests and hours,"
+    " `tap-bitbucket schemas` tells the database schemas of a layout per repository,"
     " `tap-bitbucket demo` shows the tap at work without an account."
 )
 
@@ -43,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from tap_bitbucket.login.commands import auth  # noqa: PLC0415 - no run needs it
 
         command, name, given = auth, "tap-bitbucket auth", given[1:]
+    elif given[:1] == ["estimate"]:
+        from tap_bitbucket.estimate.command import (  # noqa: PLC0415 - no run needs it
+            command as estimate,
+        )
+
+        command, name, given = estimate, "tap-bitbucket estimate", given[1:]
     try:
         code = command.main(args=given, prog_name=name, standalone_mode=False)
     except click.ClickException as error:

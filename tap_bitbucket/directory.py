@@ -118,6 +118,11 @@ class Feed(Generic[T]):
             self._finished, self._error = True, error
             self._changed.notify_all()
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be added."""
+        return self._finished
+
     def complete(self) -> None:
         """Wait until the list is complete; raise what prevented it."""
         for _ in self:
@@ -197,6 +202,14 @@ class Directory:
             if fresh:
                 self._made[key] = make()
             return self._made[key], fresh
+
+    def forget(self, context: Mapping[str, Any]) -> None:
+        """Let go of what was told about a partition, and below it: all of it is written."""
+        gone = set(context.items())
+        with self._lock:
+            for kept in (self._feeds, self._made):
+                for key in [key for key in kept if gone.issubset(key[1])]:
+                    del kept[key]
 
     def filling(self, stream: str, context: Mapping[str, Any] | None = None) -> Feed[Any]:
         """Return a feed for filling.

@@ -1,9 +1,8 @@
-"""The plan: the sequence of lists that a run reads, partition by partition, in writing order."""
+"""The plan: the lists that a run reads, partition by partition, in writing order."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,60 +14,63 @@ if TYPE_CHECKING:
     from tap_bitbucket.incremental.passes import Pass
 
 
+@dataclass(frozen=True)
+class Until:
+    """What follows in a partition is known once a feed is complete."""
+
+    feed: Feed[Any]
+
+
 @dataclass(eq=False)
 class Reading:
     """One list that is, was or will be read.
 
     Attributes:
-        source: Yields its pages; runs in a worker.
+        source: Yields its pages; runs in a worker, which may leave it between two pages to
+            another one. It may also yield ``Parts``.
         columns: What every row of it carries beside the context, e.g. ``pull_request_id``.
         since: Rows that were updated before are known, as far as this list is concerned.
         feed: Told in vain by this list, should nobody read it.
     """
 
-    source: Callable[[], Iterator[Page]]
+    source: Callable[[], Iterator[Page | Parts]]
     columns: Mapping[str, Any] = field(default_factory=dict)
     since: str | None = None
     feed: Feed[Any] | None = None
-    ready: deque[Page] = field(default_factory=deque)
-    finished: bool = False
-    abandoned: bool = False
-    error: BaseException | None = None
-    partition: Opening | None = None
-    number: int = 0
 
     def drop(self) -> None:
         """Tell those who wait for what it would have told that nobody reads it."""
         if self.feed is not None:
             self.feed.finish(SkipPartition("the list was not read"))
 
-    @property
-    def unwanted(self) -> bool:
-        """Whether nobody will take its pages: it was abandoned, or one before it failed."""
-        failed = self.partition.failed_at if self.partition is not None else None
-        return self.abandoned or (failed is not None and failed < self.number)
+    def pages(self) -> Iterator[Page]:
+        """Read it now, to its end."""
+        for found in self.source():
+            if isinstance(found, Parts):
+                for part in found.readings:
+                    yield from part.pages()
+            else:
+                yield found
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
+class Parts:
+    """What a long list is read in from here on: several parts at the same time."""
+
+    readings: Iterable[Reading]
+
+
+Step = Reading | Until
+"""What a pass plans."""
+
+
+@dataclass(frozen=True, eq=False)
 class Opening:
-    """Marks in the plan where a partition of a stream begins.
-
-    Attributes:
-        failed_at: Number of the first of its lists that cannot be read: those after it are not
-            asked for, since the partition will be skipped there.
-    """
+    """A partition of a stream, and its place in the plan."""
 
     stream: str
     context: Mapping[str, Any] | None
     work: Pass
-    failed_at: int | None = None
-
-
-class Closing:
-    """Marks in the plan where a partition ends."""
-
-
-Step = Opening | Reading | Closing
 
 
 class Partition(Protocol):
@@ -94,11 +96,11 @@ class InlinePartition:
 
     def readings(self) -> Iterator[Reading]:
         """Yield the lists in order."""
-        return self.work.readings()
+        return (step for step in self.work.readings() if isinstance(step, Reading))
 
     def pages(self, reading: Reading) -> Iterator[Page]:
         """Read the list now."""
-        return reading.source()
+        return reading.pages()
 
     def abandon(self) -> None:
         """Nothing was begun ahead."""

@@ -6,13 +6,13 @@ nothing was left out, tells the target that rows of older versions are gone.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tap_bitbucket.settings import shard_of
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
+    from tap_bitbucket.replication import ReplicatedStream
     from tap_bitbucket.tap import TapBitbucket
 
 
@@ -20,23 +20,25 @@ class Reconciliation:
     """Decides which passes are whole.
 
     Attributes:
-        version: The table version of this run, in seconds as the SDK's: targets keep 32 bits.
+        version: The table version of this round of runs, in seconds as the SDK's: targets keep
+            32 bits.
         unknown: The streams whose list could not be read in every workspace, of those that tell
             the partitions of others.
     """
 
     def __init__(self, tap: TapBitbucket) -> None:
-        self.version = tap.initialized_at // 1000
+        self.version = tap.resumption.version
         self.unknown: set[str] = set()
         self._tap = tap
 
-    def due(self, stream: BitbucketStream) -> bool:
+    def due(self, stream: ReplicatedStream) -> bool:
         """Whether this run reads everything of a stream that otherwise skips the unchanged."""
         if not stream.incremental.versioned:
             return False
         done = self._tap.bookmarks.of(stream.name, None).get("reconciled_at")
         every = float(self._tap.config["reconcile_every"]) * 86_400
-        return done is None or time.time() - float(done) >= every
+        # As of the begin of the round: all its runs must decide alike.
+        return done is None or self.version - float(done) >= every
 
     def version_of(self, stream: BitbucketStream) -> int | None:
         """Return the version that a stream's rows carry."""

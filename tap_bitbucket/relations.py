@@ -19,7 +19,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental.passes import Context, fill
 from tap_bitbucket.listing import ListedStream
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step
 from tap_bitbucket.state import iso
 
 logger = logging.getLogger("tap-bitbucket")
@@ -121,7 +121,7 @@ class RelatedStream(ListedStream):
 
     # -- telling those below ----------------------------------------------------------------------
 
-    def readings(self, context: Context) -> Iterable[Reading]:
+    def readings(self, context: Context) -> Iterable[Step]:
         """Return the lists of a whole pass."""
         listing = self.listing(context)
         if not self.carried:

@@ -69,6 +69,17 @@ def _collect(node: dict[str, Any], path: Path, mask: SelectionMask, paths: set[P
             _collect(child, below, mask, paths)
 
 
+def kept(node: Mapping[str, Any], cuts: Iterable[Path], path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of the values that are selected, of which nothing below is described."""
+    left_out = set(cuts)
+    properties: Mapping[str, Any] = node.get("properties", {})
+    for name, child in properties.items():
+        if (*path, name) not in left_out:
+            yield from kept(child, left_out, (*path, name))
+    if path and not properties:
+        yield path
+
+
 def _breadcrumb(path: Path) -> tuple[str, ...]:
     """Return a path as Singer's catalog writes it."""
     return tuple(part for name in path for part in ("properties", name))

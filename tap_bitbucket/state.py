@@ -8,14 +8,19 @@ cursor (heads of branches, unfinished pipelines) stands beside it in the partiti
 from __future__ import annotations
 
 import copy
+import functools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
+
+from tap_bitbucket.resumption import problem_of
 
 State = dict[str, Any]
 
@@ -29,8 +34,11 @@ def moment(value: str | None) -> datetime | None:
     Raises:
         ValueError: If it is no time.
     """
-    if not value:
-        return None
+    return _moment(value) if value else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _moment(value: str) -> datetime:
     text = value.strip().replace("Z", "+00:00").replace("z", "+00:00")
     head, dot, tail = text.partition(".")
     if dot:
@@ -102,7 +110,7 @@ def _problem(state: object) -> str | None:
             problem = _partition_problem(stream, partition, whole=partition is bookmark)
             if problem is not None:
                 return problem
-    return None
+    return problem_of(state.get("resume"))
 
 
 _TEXTS = ("unfinished", "heads", "known", "anchors", "window_heads", "later_heads")
@@ -136,7 +144,7 @@ def _no_moment(stream: str, partition: State, name: str) -> str | None:
     try:
         if value is not None:
             moment(value)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return f"'{value}', the {name} of '{stream}', is not a date-time"
     return None
 
@@ -186,23 +194,50 @@ class IndexedStateManager(StreamStateManager):
         return self._index[key]
 
 
-class SparingStateWriter(StateWriter):
-    """Writes a STATE at most every ten seconds, and one at the end."""
+_SHARE = 100
+"""How many times as much as the last STATE must have been written before the next one."""
 
-    _due = 0.0
+_LONGEST = 300.0
+"""Seconds after which a STATE is due however little was written."""
+
+
+class SparingStateWriter(StateWriter):
+    """Writes a STATE at most every ten seconds, small beside the rows, and one at the end.
+
+    With thousands of repositories a STATE has megabytes.
+
+    Attributes:
+        resume: Returns what stands beside the bookmarks; see ``resumption``.
+    """
+
+    _next = _latest = 0.0
+    _size = 0
+    _written = 0
+    _last: int | None = None
+    resume: Callable[[], State | None] = staticmethod(lambda: None)
 
     def write_state(self, state: Any) -> None:
         """Write the state if it is time to."""
         now = time.monotonic()
-        if now < self._due:
+        written = getattr(self._message_writer, "written", 0)
+        enough = written - self._written >= _SHARE * self._size
+        if now < self._next or not (enough or now >= self._latest):
             return
-        self._due = now + SECONDS_BETWEEN_STATES
-        super().write_state(_slim(state))  # type: ignore[arg-type]  # a TypedDict of this form
+        self._next, self._latest = now + SECONDS_BETWEEN_STATES, now + _LONGEST
+        resume = self.resume()
+        whole = _slim(state) if resume is None else {**_slim(state), "resume": resume}
+        told = hash(msgspec.json.encode(whole))  # a copy of it would cost ten times its size
+        if told == self._last:
+            return
+        self._last = told
+        self._message_writer.write_message(StateMessage(value=whole))
+        self._written = getattr(self._message_writer, "written", 0)
+        self._size = self._written - written
 
     def write_last(self, state: Any) -> None:
         """Write the state as the run's last message, also if the one before was the same."""
-        self._due = 0.0
-        self._last_emitted_state = None
+        self._next = self._latest = 0.0
+        self._last = None
         self.write_state(state)
 
 

@@ -22,21 +22,24 @@ from tap_bitbucket.checks import problems, unknown
 from tap_bitbucket.client import REGISTRY, BitbucketStream
 from tap_bitbucket.command_line import FAILED, SKIPPED, CommandLine, Refusal
 from tap_bitbucket.directory import Directory
-from tap_bitbucket.http.errors import Fatal, ReadError, SkipPartition, StopReading
+from tap_bitbucket.driver import Driver
+from tap_bitbucket.http.errors import Fatal, ReadError, StopReading
 from tap_bitbucket.http.limits import Limits
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.session import Session
 from tap_bitbucket.inputs import last_with
 from tap_bitbucket.layout import Place, find_places, table_of
 from tap_bitbucket.partitions import Partitions
-from tap_bitbucket.plan import Closing, InlinePartition, Opening, Partition, Reading, Step
+from tap_bitbucket.plan import InlinePartition, Partition, Reading
 from tap_bitbucket.preflight import Preflight
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
+from tap_bitbucket.resumption import Resumption
 from tap_bitbucket.selection import is_chosen, strangers
 from tap_bitbucket.settings import SETTINGS
 from tap_bitbucket.stream_index import StreamIndex
 from tap_bitbucket.summary import Summary, totals_of
+from tap_bitbucket.turns import Turns
 from tap_bitbucket.writer import LineWriter
 
 
@@ -68,9 +71,11 @@ class TapBitbucket(CommandLine):
         self._ahead: ReadAhead | None = None
         self._state_was: dict[str, Any] = {}
         self.bookmarks = bookmarks.Bookmarks({})
+        self._resume: Mapping[str, Any] | None = None
         super().__init__(**kwargs)
         self._states = bookmarks.SparingStateWriter(self.message_writer)
         self._state_writer = self._states
+        self._states.resume = lambda: self.resumption.state
 
     # -- settings and input -----------------------------------------------------------------------
 
@@ -93,6 +98,7 @@ class TapBitbucket(CommandLine):
         bookmarks.check(state)
         super().load_state(state)
         self.bookmarks = bookmarks.Bookmarks(state)
+        self._resume = state.get("resume")
 
     # -- streams ----------------------------------------------------------------------------------
 
@@ -222,21 +228,19 @@ class TapBitbucket(CommandLine):
 
     def _read_now(self, name: str, context: Mapping[str, Any] | None) -> Iterator[Page]:
         stream = self.index.reader_of(name, context)
-        for reading in stream.incremental.begin(stream, context).readings():
-            yield from reading.source()
+        for step in stream.incremental.begin(stream, context).readings():
+            if isinstance(step, Reading):
+                yield from step.pages()
 
-    def _plan(self) -> Iterator[Step]:
-        """Yield everything that is read, in the order in which it is written."""
-        for stream in self.streams_read():
-            partitions: list[Any] | None = stream.partitions
-            for context in [None] if partitions is None else partitions:
-                work = stream.incremental.begin(stream, context)
-                yield Opening(stream.name, context, work)
-                try:
-                    yield from work.readings()
-                except SkipPartition as error:
-                    yield Reading(lambda: iter(()), finished=True, error=error)
-                yield Closing()
+    @cached_property
+    def resumption(self) -> Resumption:
+        """Return what earlier runs that were cut short have left to this one."""
+        names = [stream.name for stream in self.streams_read()]
+        return Resumption(self._resume, self.initialized_at // 1000, names)
+
+    def write_state_if_due(self) -> None:
+        """Write a STATE, if it is time to."""
+        self._states.write_state(self.state)
 
     def sync_all(self) -> None:  # type: ignore[misc]  # final in the SDK, which has no hook around it
         """Read and write everything that is selected.
@@ -249,17 +253,25 @@ class TapBitbucket(CommandLine):
         gc.freeze()
         self.message_writer.buffering = True
         self.directory.read_ahead = True
+        turns = Turns(self)
         self._ahead = ReadAhead(
-            self._plan(), self.config["concurrency"], self.stopping, self.message_writer.flush
+            turns.plan(), self.config["concurrency"], self.stopping, self.message_writer.flush
         )
         try:
             self.preflight.begin(self.streams_read())
             self.session.sign_in()
             self._ahead.start()
-            super().sync_all()
+            self._reset_state_progress_markers()
+            self._set_compatible_replication_methods()
+            if self.resumption.resumed:
+                self.logger.info("Going on where the last run stopped.")
+            Driver(self, turns).run()
+            self.resumption.finish()
         except StopReading as stop:
             if self.stopped_by is None:
-                self.logger.info("Stopped: %s.", stop)
+                self.resumption.cut = str(stop)
+            else:
+                self.resumption.cut = None
         except (Fatal, ReadError) as error:
             raise Refusal(str(error)) from None
         finally:
@@ -269,6 +281,8 @@ class TapBitbucket(CommandLine):
                 self.message_writer.flush()
                 self.message_writer.buffering = False
             self._ahead = None
+            if self.resumption.cut is not None:
+                self.logger.info("Stopped: %s.", self.resumption.cut)
             self.logger.info("%s", self._table())
 
     def _table(self) -> str:

@@ -19,11 +19,13 @@ class LineWriter(GenericSingerWriter[bytes, Any]):
     Attributes:
         buffering: Whether lines may wait.
         broken: Whether writing failed; nothing is written any more.
+        written: Bytes so far.
     """
 
     def __init__(self) -> None:
         self.buffering = False
         self.broken = False
+        self.written = 0
         self._encoder = msgspec.json.Encoder(enc_hook=enc_hook)
         self._lines = bytearray()
 
@@ -33,7 +35,9 @@ class LineWriter(GenericSingerWriter[bytes, Any]):
 
     def write_message(self, message: Any) -> None:
         """Write a message, or keep it for a moment."""
-        self._lines += self.serialize_message(message)
+        line = self.serialize_message(message)
+        self._lines += line
+        self.written += len(line)
         if not self.buffering or len(self._lines) >= _FULL or isinstance(message, StateMessage):
             self.flush()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +20,9 @@ import msgspec
 
 from tap_bitbucket.http.errors import SkipPartition, Transient
 from tap_bitbucket.http.request import Request
+
+_UNWANTED = re.compile(rb"\\u(?:0000|[dD])")
+"""What may be NUL or half a surrogate pair; one look is quicker than one for each."""
 
 
 class Paging(enum.Enum):
@@ -52,6 +56,8 @@ class Page:
         as_of: When Bitbucket answered, in its own time (epoch seconds).
         nbytes: How much memory the page holds.
         columns: What its rows carry beside those of their list, e.g. ``step_uuid``.
+        after: The request for the page after it, None at the end of the list.
+        about: What it tells about alone, where a list goes on in a list for each.
     """
 
     values: list[msgspec.Raw]
@@ -62,6 +68,8 @@ class Page:
     as_of: float = 0.0
     nbytes: int = 0
     columns: Mapping[str, Any] = field(default_factory=dict)
+    after: Request | None = None
+    about: str | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Decode the rows, one by one. A value that is no object is not a row.
@@ -201,7 +209,7 @@ def _clean(body: bytes) -> bytes:
         RecursionError: If it is nested without end.
     """
     body.decode()
-    if b"\\u0000" not in body and b"\\ud" not in body and b"\\uD" not in body:
+    if not _UNWANTED.search(body):
         return body
     try:
         document = json.loads(body)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import parse_qsl
 
 from tap_bitbucket.http.errors import SkipPartition, Transient
 from tap_bitbucket.http.identities import ANYBODY, Asker
@@ -46,12 +47,12 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
     """
     request: Request | None = listing.request
     simpler = [change for change in listing.simpler if change[0] in dict(listing.request.params)]
-    seen: set[Request] = set()
+    seen: set[int] = set()
     while request is not None:
-        if request in seen:
+        if hash(request) in seen:
             message = f"{request.method} {request.path}: the pages link in a circle"
             raise SkipPartition(message)
-        seen.add(request)
+        seen.add(hash(request))
         try:
             page = session.read(request, partial(_page, request, listing.paging), listing.asker)
         except Nothing:
@@ -67,10 +68,27 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             seen.clear()
             continue
         _expect_objects(request, page)
+        astray: SkipPartition | None = None
+        try:
+            page.after = next_request(request, page, listing.paging, session.api_url)
+        except SkipPartition as error:
+            astray = error
         yield page
         if listing.enough is not None and listing.enough(page):
             return
-        request = next_request(request, page, listing.paging, session.api_url)
+        if astray is not None:
+            raise astray
+        request = page.after
+
+
+def going_on(listing: Listing, target: str | None) -> Listing | None:
+    """Return a list from a page on (``Page.after.target``), None if there is no such page."""
+    if target is None:
+        return None
+    place, _, query = target.partition("?")
+    if listing.paging is Paging.NEXT:
+        return replace(listing, request=Request(place, query=query), simpler=())
+    return replace(listing, request=Request(place, tuple(parse_qsl(query))), simpler=())
 
 
 def _expect_objects(request: Request, page: Page) -> None:

@@ -5,6 +5,7 @@ A strategy is a value in a stream's declaration. ``begin`` makes of it a pass ov
 
 from tap_bitbucket.incremental.below_commits import BelowCommits
 from tap_bitbucket.incremental.changed_parents import ChangedParents
+from tap_bitbucket.incremental.from_feed import FromFeed
 from tap_bitbucket.incremental.full_table import FullTable, WhenHeadMoved
 from tap_bitbucket.incremental.new_commits import NewCommits
 from tap_bitbucket.incremental.newest_first import NewestFirst
@@ -14,6 +15,7 @@ from tap_bitbucket.incremental.updated_since import UpdatedSince
 __all__ = [
     "BelowCommits",
     "ChangedParents",
+    "FromFeed",
     "FullTable",
     "NewCommits",
     "NewestFirst",

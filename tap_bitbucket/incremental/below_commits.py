@@ -13,7 +13,7 @@ from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.commit_walk import WALKED, between, oldest_first, since, telling
 from tap_bitbucket.incremental.new_commits import shared_walk
 from tap_bitbucket.incremental.passes import OVERLAP, Context, Pass, Row, Strategy, floor_of
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.state import State, at_or_after, earlier
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ class BelowCommitsPass(Pass):
         self._taken: dict[str, Parent] = {}
         self._done: dict[str, Parent] = {}
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield a list per commit, and before them those that tell the commits."""
         # Before anything is asked: a list below may be read long before the last one.
         self._as_of = earlier(self.stream.now, OVERLAP)
         taken: set[str] = set()
         for step in self._new():
-            if isinstance(step, Reading):
+            if not isinstance(step, Parent):
                 yield step
             elif step.key not in taken and self._wanted(step):
                 taken.add(step.key)
@@ -89,7 +89,7 @@ class BelowCommitsPass(Pass):
             taken.add(key)
             yield self._below(self.stream.parent_of(key), self.floor)
         for step in self._recent():
-            if isinstance(step, Reading):
+            if not isinstance(step, Parent):
                 yield step
             elif step.key not in taken:
                 taken.add(step.key)
@@ -116,7 +116,7 @@ class BelowCommitsPass(Pass):
     def _wanted(self, commit: Parent) -> bool:
         return not self._first_pass or at_or_after(commit.created, self.stream.start_date)
 
-    def _new(self) -> Iterator[Reading | Parent]:
+    def _new(self) -> Iterator[Step | Parent]:
         """Yield the walk, unless another stream takes it, and then its commits."""
         if not self._walk.due:
             return
@@ -125,6 +125,7 @@ class BelowCommitsPass(Pass):
             return
         if self._to_read:
             yield Reading(lambda: _silently(self._walk.read()), feed=self._walk.feed)
+        yield Until(self._walk.feed)
         yield from oldest_first(self._walk.feed)
 
     def done(self, reading: Reading) -> None:
@@ -149,7 +150,7 @@ class BelowCommitsPass(Pass):
             state.pop(name, None)
         return {**state, **self._read_as_of()}
 
-    def _recent(self) -> Iterator[Reading | Parent]:
+    def _recent(self) -> Iterator[Step | Parent]:
         """Yield the commits that the last run knew and that were new within the window."""
         if not self._since_edge(self.before.get("heads_as_of")):
             return  # all that the last run knew was known for longer than the window
@@ -164,14 +165,14 @@ class BelowCommitsPass(Pass):
             # made longer. The newest of each branch, and the commits' own dates, have to do.
             yield from map(self.stream.parent_of, tips[:_NEWEST])
             for step in self._told(self._window, lambda: since(commits, context, self._edge)):
-                if isinstance(step, Reading) or at_or_after(step.created, self._edge):
+                if not isinstance(step, Parent) or at_or_after(step.created, self._edge):
                     yield step
 
     def _since_edge(self, when: str | None) -> bool:
         """Whether a moment lies within the window; one that is not known may."""
         return when is None or at_or_after(when, self._edge)
 
-    def _told(self, what: object, ask: Callable[[], Iterator[Page]]) -> Iterator[Reading | Parent]:
+    def _told(self, what: object, ask: Callable[[], Iterator[Page]]) -> Iterator[Step | Parent]:
         """Yield a reading that tells commits, unless another stream had it, and then these."""
         directory = self.stream.directory
         if not directory.read_ahead:
@@ -182,6 +183,7 @@ class BelowCommitsPass(Pass):
         feed, fresh = directory.once("recent commits", place, Feed[Parent])
         if fresh:
             yield Reading(lambda: _silently(telling(feed, ask())), feed=feed)
+        yield Until(feed)
         yield from feed
 
     def accept(self, row: Row) -> bool:

@@ -29,8 +29,12 @@ from tap_bitbucket.state import State, at_or_after
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
 
-WALKED = ("heads", "known", "anchors", "repository_updated_on")
-"""What a walk leaves in the state, and the next one begins from."""
+WALKED = ("heads", "known", "anchors", "repository_updated_on", "walk")
+"""What a walk leaves in the state, and the next one begins from.
+
+``walk`` is there where a run was cut amid one: its ``heads``, and the commits ``left`` to read,
+which with all that they build on are the rest of it.
+"""
 
 _CHUNK = 100
 """Hashes in one request. Bitbucket documents no limit; others send this many."""
@@ -79,6 +83,8 @@ class CommitWalk:
         self._commits = commits
         self._context = context
         self._updated_on = repository.updated_on
+        self.cut: State = before.get("walk", {})
+        self._updated_on = self.cut.get("updated_on", self._updated_on)
         self.tips = set(before.get("heads", []))
         self._known = set(before.get("known", []))
         self.first = "heads" not in before
@@ -88,7 +94,7 @@ class CommitWalk:
         self._passed: list[str] = []
         self.anchors: list[str] = before.get("anchors", [])
         changed = self.first or before.get("repository_updated_on") != self._updated_on
-        self.due = changed and not repository.empty
+        self.due = bool(self.cut) or (changed and not repository.empty)
         self.feed: Feed[Parent] = Feed(None if commits.directory.read_ahead else self.read)
 
     def read(self) -> Iterator[Page]:
@@ -105,6 +111,12 @@ class CommitWalk:
         return telling(self.feed, self._read(), note, heard=self._commits.heard)
 
     def _read(self) -> Iterator[Page]:
+        if self.cut:
+            self._heads = dict.fromkeys(self.cut["heads"])
+            excluded = self.tips.union(self.anchors)
+            rest = between(self._commits, self._context, self.cut["left"], excluded)
+            yield from _down_to(self._commits.start_date if self.first else None, rest)
+            return
         # Heads first: what is pushed while the commits are read is found by the next run.
         self._heads = dict.fromkeys(self._commits.heads(self._context))
         if self.first:
@@ -120,6 +132,15 @@ class CommitWalk:
         known = [head for head in self._heads if head[:_SHORT] in self._known][:_MANY]
         excluded = self.tips.union(known, self.anchors)
         yield from between(self._commits, self._context, new, excluded)
+
+    def state_amid(self, left: Iterable[str]) -> State:
+        """Return from what to go on when a run is cut."""
+        return {"heads": list(self._heads), "left": list(left), "updated_on": self._updated_on}
+
+    @property
+    def begins_with(self) -> Iterable[str]:
+        """Return the commits that with all that they build on are the walk."""
+        return self.cut["left"] if self.cut else self._heads
 
     def state(self) -> State:
         """Return the heads of now, once the walk is done."""
@@ -195,8 +216,12 @@ def oldest_first(commits: Iterable[Parent]) -> Iterator[Parent]:
 
 def since(commits: BitbucketStream, context: Context, floor: str | None) -> Iterator[Page]:
     """Yield the pages of all commits, down to a date and a little further."""
+    yield from _down_to(floor, commits.pages(commits.listing(context)))
+
+
+def _down_to(floor: str | None, pages: Iterator[Page]) -> Iterator[Page]:
     old_pages = 0
-    for page in commits.pages(commits.listing(context)):
+    for page in pages:
         yield page
         # The list is topological, newest first.
         old = not any(at_or_after(row.get("date"), floor) for row in page.rows())

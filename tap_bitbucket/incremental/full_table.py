@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, Pass, Strategy
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.state import State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class WhenHeadMoved(FullTable):
 class FullPass(Pass):
     """Everything, every time."""
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield the list."""
         yield from self.stream.readings(self.context)
 
@@ -77,8 +77,9 @@ class BelowAll(Pass):
         super().__init__(stream, context)
         self._feed = stream.directory.feed(strategy.parents or "", context)
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield a list per parent."""
+        yield Until(self._feed)
         for parent in self._feed:
             yield self.stream.reading_below(self.context, parent)
 
@@ -97,7 +98,7 @@ class GatedPass(Pass):
         known = self.before.get("repository_updated_on")
         return known is None or known != self._updated_on or self.stream.reconciling
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield the list, or nothing."""
         # An empty repository has no branches and no tags; Bitbucket may answer 404 to asking.
         if self.due and not self.stream.repository(self.context).empty:
@@ -115,7 +116,7 @@ class HeadPass(GatedPass):
         super().__init__(stream, context)
         self._head: str | None = self.before.get("head")
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield the list, or nothing."""
         if self.due and not self.stream.repository(self.context).empty:
             yield Reading(self._read)

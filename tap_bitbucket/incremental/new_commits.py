@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_bitbucket.incremental.commit_walk import WALKED, CommitWalk
-from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.incremental.commit_walk import WALKED, Commit, CommitWalk
+from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy, raw_rows
+from tap_bitbucket.plan import Reading, Step
 from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
+
+_MANY = 5000
+"""Hashes in a state at most: a repository with so many open ends is read from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ class NewCommitsPass(Pass):
     def __init__(self, stream: BitbucketStream, context: Context) -> None:
         super().__init__(stream, context)
         self._walk, _ = shared_walk(stream, context, self.before)
+        self._left: dict[str, None] | None = None
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield one reading, or none while the repository did not change."""
         if self._walk.due:
             yield Reading(self._walk.read, feed=self._walk.feed)
@@ -47,6 +52,24 @@ class NewCommitsPass(Pass):
     def accept(self, row: Row) -> bool:
         """Write every commit, on the first pass those from ``start_date``."""
         return not self._walk.first or at_or_after(row.get("date"), self.stream.start_date)
+
+    def wrote(self, page: Page) -> None:
+        """Note what is left to read: whatever those that are written build on.
+
+        Bitbucket lists a commit after all that build on it.
+        """
+        if self._left is None:
+            self._left = dict.fromkeys(self._walk.begins_with)
+        for _, commit in raw_rows(page, Commit):
+            self._left.pop(commit.hash, None)
+            self._left.update(dict.fromkeys(parent.hash for parent in commit.parents or ()))
+
+    def checkpoint(self) -> State | None:
+        """Return a state from which the next run goes on after the commits that are written."""
+        if self._left is None or len(self._left) > _MANY:
+            return None
+        before = {key: value for key, value in self.before.items() if key != "context"}
+        return {**before, "walk": self._walk.state_amid(self._left)}
 
     def bookmark(self) -> State | None:
         """Return the heads of now."""

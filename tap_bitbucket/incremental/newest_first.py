@@ -10,7 +10,7 @@ import msgspec
 
 from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page, Paging
-from tap_bitbucket.http.reader import Listing
+from tap_bitbucket.http.reader import Listing, going_on
 from tap_bitbucket.incremental.passes import (
     OVERLAP,
     Context,
@@ -21,14 +21,18 @@ from tap_bitbucket.incremental.passes import (
     digest,
     fill,
     floor_of,
+    logger,
     lowest,
     mark,
 )
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.state import State, at_or_after, earlier, moment
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
+
+_TOP = "what came since"
+"""Marks the pages above the place where a run was cut: they do not tell where to go on."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +59,50 @@ class NewestFirst(Strategy):
 
 
 class NewestFirstPass(Pass):
-    """See ``NewestFirst``."""
+    """See ``NewestFirst``.
+
+    State beside the bookmark: ``seen``, ``unfinished``, ``mark`` and the gate's; and ``resume``
+    where a run was cut amid the list: what was ``newest`` then, and the page to go on ``from``.
+    """
 
     def __init__(self, strategy: NewestFirst, stream: BitbucketStream, context: Context) -> None:
         super().__init__(stream, context)
         self._strategy = strategy
+        self._resume: Mapping[str, Any] = self.before.get("resume", {})
         self.floor = floor_of(stream, self.before, OVERLAP)
         self._seen = Seen(self.before.get("seen", {}), again=stream.lookback > 0)
         self._remembered = set(self.before.get("unfinished", []))
         self._unfinished: list[str] = []
-        self._newest: str | None = self.before.get("replication_key_value")
+        self._newest: str | None = None
+        self._overlap: str | None = None
+        self._note_newest(self.before.get("replication_key_value"))
+        self._note_newest(self._resume.get("newest"))
         self._held: list[Row] = []
         self._feed = stream.directory.filling(stream.entity, context)
-        self._listed: set[str] = set()
+        self._awaited: set[str] = set()
         self._taken: set[str] = set()
+        self._taken_before: set[str] = set()
         self._latest: str | None = None
         self._mark: str | None = None
         self._asked = True
+        self._written: Page | None = None
+        self.oldest: str | None = self._resume.get("oldest")
 
-    def readings(self) -> Iterator[Reading]:
+    def opened(self) -> None:
+        """Tell the stream that the pass has its place in the plan."""
+        self.stream.opened(self.context)
+
+    def readings(self) -> Iterator[Step]:
         """Yield the list, unless the gate tells that there is nothing new."""
-        self._asked = self._strategy.gate is None or self.stream.lookback > 0 or self._open()
+        if self._strategy.gate is not None:
+            yield Until(self.stream.directory.feed(self._strategy.gate, self.context))
+        yield from self.stream.awaited(self.context)
+        stream = self.stream
+        mine = stream.selected and (
+            self._strategy.gate is None or stream.lookback > 0 or bool(self._resume) or self._open()
+        )
+        below = stream.wanted_below(self.context, reads=mine, floor=self.floor)
+        self._asked = mine or below
         if self._asked:
             yield Reading(lambda: fill(self._feed, self._read(), self._note))
 
@@ -96,19 +123,50 @@ class NewestFirstPass(Pass):
         stream = self.stream
         own = [self.floor] if stream.selected else []
         floor = lowest([*own, *stream.floors_below(self.context)])
-        listing = stream.listing(self.context)
-        if self._strategy.sort:
-            listing.request = listing.request.with_params({"sort": self._strategy.sort})
-            listing.simpler = (("sort", None), *listing.simpler)
-        listing.enough = lambda page: self._reaches(page, floor)
-        last: Page | None = None
-        for page in stream.pages(listing):
-            last = page
-            yield page
+        self._awaited = self._remembered.union(*stream.unfinished_below(self.context))
+        if self._resume:
+            yield from self._go_on(floor)
+        else:
+            yield from self._list(floor)
         if self._strategy.remembers:
             yield from self._read_again()
         else:
-            yield from stream.beyond_the_list(self.context, last, floor)
+            yield from stream.beyond_the_list(self.context, self._oldest_listed, floor)
+
+    def _list(self, floor: str | None, first: Listing | None = None) -> Iterator[Page]:
+        """Yield the pages down to a moment."""
+        listing = first or self._listing()
+        listing.enough = lambda page: self._reaches(page, floor)
+        for page in self.stream.pages(listing):
+            self._oldest_listed = self._oldest_of(page) or self._oldest_listed
+            yield page
+
+    def _listing(self) -> Listing:
+        listing = self.stream.listing(self.context)
+        if self._strategy.sort:
+            listing.request = listing.request.with_params({"sort": self._strategy.sort})
+            listing.simpler = (("sort", None), *listing.simpler)
+        return listing
+
+    _oldest_listed: str | None = None
+
+    def _go_on(self, floor: str | None) -> Iterator[Page]:
+        """Yield what came since a run was cut, and then what it did not come to."""
+        for page in self._list(earlier(self._resume.get("newest"), OVERLAP)):
+            page.about = _TOP
+            yield page
+        self._oldest_listed = self._resume.get("oldest")
+        rest = going_on(self._listing(), self._resume.get("from"))
+        if rest is None:
+            return
+        try:
+            yield from self._list(floor, rest)
+        except SkipPartition as error:
+            if error.status not in {400, 404, 410}:
+                raise
+            # How long such a link is good for is not documented.
+            logger.warning("%s. The list is read from its beginning.", error)
+            yield from self._list(floor)
 
     def _reaches(self, page: Page, floor: str | None) -> bool:
         """Whether a page goes down to the floor. One that is not newest first reaches nothing."""
@@ -120,6 +178,9 @@ class NewestFirstPass(Pass):
         ordered = not first or (moment(first) or 0) >= (moment(last) or 0)  # type: ignore[operator]
         return ordered and not at_or_after(last, floor)
 
+    def _oldest_of(self, page: Page) -> str | None:
+        return self._cursor(page.values[-1]) if page.values else None
+
     def _cursor(self, raw: msgspec.Raw) -> str | None:
         row = msgspec.json.decode(raw)
         cursor = self.stream.cursor_of(row) if isinstance(row, dict) else None
@@ -127,8 +188,7 @@ class NewestFirstPass(Pass):
 
     def _read_again(self) -> Iterator[Page]:
         """Read what the list did not reach but was unfinished the last time."""
-        remembered = set(self._remembered).union(*self.stream.unfinished_below(self.context))
-        for key in sorted(remembered - self._listed):
+        for key in sorted(self._awaited):
             request = self.stream.item_request(self.context, key)
             try:
                 yield from self.stream.pages(Listing(request, Paging.ENTITY))
@@ -145,34 +205,67 @@ class NewestFirstPass(Pass):
             self._feed.as_of = earlier(self._latest, OVERLAP)
             return
         for row in page.rows():
-            self._listed.add(self.stream.key_of(row))
+            self._awaited.discard(self.stream.key_of(row))
             self._latest = _later(self._latest, self.stream.cursor_of(row))
         self.stream.note_parents(self._feed, page)
+
+    def _note_newest(self, cursor: str | None) -> None:
+        newest = _later(self._newest, cursor)
+        if newest != self._newest:
+            self._newest = newest
+            self._overlap = earlier(newest, OVERLAP + self.stream.lookback)
 
     def accept(self, row: Row) -> bool:
         """Write what is new or was unfinished; hold what has no cursor yet."""
         key, cursor = self.stream.key_of(row), self.stream.cursor_of(row)
-        if key in self._taken:
+        if key in self._taken or key in self._taken_before:
             return False  # it moved to the next page while this list was read
         self._taken.add(key)
         if self._strategy.remembers and self.stream.unfinished(row):
             self._unfinished.append(key)
-            self._newest = _later(self._newest, cursor)
+            self._note_newest(cursor)
             return True
         if not cursor:
             self._held.append(row)
             return False
-        self._newest = _later(self._newest, cursor)
+        self._note_newest(cursor)
         changed = self.stream.changed_of(row) or cursor
-        self._seen.note(key, changed)
+        self._seen.note(key, changed, since=self._overlap)
         if key in self._remembered:
             return True
         return at_or_after(changed, self.floor) and not self._seen.known(key, changed)
+
+    def wrote(self, page: Page) -> None:
+        """Note how far the list is written; what a page holds may come again on the next one."""
+        self._taken_before, self._taken = self._taken, set()
+        if page.about is None:
+            self._written = page
+            self.oldest = self._oldest_of(page) or self.oldest
+        self.stream.wrote_page(self.context, page, self.oldest)
 
     def leftovers(self) -> list[Row]:
         """Return the rows without a cursor, if any of them changed."""
         self._mark = mark(sum(digest(row) for row in self._held))
         return self._held if self._mark != self.before.get("mark") else []
+
+    def checkpoint(self) -> State | None:
+        """Return a state from which the next run goes on below what is written.
+
+        A list that tells others their parents is read from its beginning: they need all of it.
+        """
+        if not self._asked or self._written is None or not self.stream.goes_on_anywhere:
+            return None
+        after = self._written.after
+        resume: State = {
+            "newest": self._newest,
+            "oldest": self.oldest,
+            "from": after.target if after else None,
+        }
+        before = {key: value for key, value in self.before.items() if key != "context"}
+        resume = {key: value for key, value in resume.items() if value is not None}
+        state = {**before, "resume": resume}
+        unfinished = self._remembered.union(self._unfinished)
+        return {**state, "unfinished": sorted(unfinished)} if unfinished else state
 
     def bookmark(self) -> State:
         """Return the newest cursor seen."""
@@ -200,7 +293,7 @@ class NewestFirstPass(Pass):
         gate = self.stream.directory.feed(self._strategy.gate, self.context)
         seen = Seen({}, again=False)
         for parent in gate:
-            seen.note(parent.key, parent.changed)
+            seen.note(parent.key, parent.changed, since=gate.as_of)
         state = {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}
         return {key: value for key, value in state.items() if value}
 

@@ -12,7 +12,7 @@ import msgspec
 from tap_bitbucket.directory import Feed
 from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step
 from tap_bitbucket.state import State, at_or_after, earlier
 
 if TYPE_CHECKING:
@@ -64,13 +64,19 @@ class Pass:
         self.before: State = stream.bookmark_of(context)
         self.floor: str | None = None
 
-    def readings(self) -> Iterator[Reading]:
-        """Yield the lists to read."""
+    def opened(self) -> None:
+        """Note that the pass has its place in the plan now."""
+
+    def readings(self) -> Iterator[Step]:
+        """Yield the lists to read, and what must be complete before the next one is known."""
         raise NotImplementedError
 
     def accept(self, row: Row) -> bool:  # noqa: ARG002 - for those that select
         """Whether to write a row now."""
         return True
+
+    def wrote(self, page: Page) -> None:
+        """Note that all rows of a page are out."""
 
     def done(self, reading: Reading) -> None:
         """Note that all rows of a list are out."""
@@ -146,9 +152,9 @@ class Seen:
         """Whether the row was read before as it is now."""
         return self._before.get(key) == cursor
 
-    def note(self, key: str, cursor: str | None) -> None:
-        """Remember a row."""
-        if cursor:
+    def note(self, key: str, cursor: str | None, since: str | None = None) -> None:
+        """Remember a row, unless it is older than what the next bookmark will be."""
+        if cursor and at_or_after(cursor, since):
             self._now[key] = cursor
 
     def since(self, floor: str | None) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import (
     OVERLAP,
@@ -24,7 +28,7 @@ from tap_bitbucket.incremental.passes import (
     mark,
     raw_rows,
 )
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Parts, Reading, Step
 from tap_bitbucket.state import State, at_or_after, earlier, iso
 
 if TYPE_CHECKING:
@@ -43,11 +47,13 @@ class UpdatedSince(Strategy):
         replication_key: The column that holds ``updated_on``.
         silent: A state in which rows change without moving the cursor; they are read every time,
             and written when any of them differs.
+        numbered: Whether rows have a number of their own (``id``) by which the list filters.
         reconcile: Whether a whole pass every ``reconcile_every`` days tells what was deleted.
     """
 
     replication_key: str = "updated_on"
     silent: str | None = None
+    numbered: bool = False
     reconcile: bool = False
 
     @property
@@ -74,6 +80,17 @@ class _Cursor(msgspec.Struct):
     state: str | None = None
 
 
+class _Numbered(msgspec.Struct):
+    id: int | None = None
+
+
+_LONG = 1000
+"""Rows of a list that is read in parts."""
+
+_PART = 500
+"""Rows of a part: ten pages."""
+
+
 class UpdatedSincePass(Pass):
     """See ``UpdatedSince``."""
 
@@ -87,19 +104,73 @@ class UpdatedSincePass(Pass):
         self._held: list[Row] = []
         self.feed = stream.directory.filling(stream.entity, context)
         self._silent = 0
+        self._unread = 0
+        self._noting = threading.Lock()
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Step]:
         """Yield the list."""
         yield Reading(self._read)
 
-    def _read(self) -> Iterator[Page]:
+    def _read(self) -> Iterator[Page | Parts]:
         stream, strategy = self.stream, self._strategy
         # Streams below this one may have older bookmarks, so the list goes back as far as they.
         own = [self.floor] if stream.selected else []
         floor = lowest([*own, *stream.floors_below(self.context)])
+        condition = None if floor is None else strategy.condition(floor)
         listing = stream.listing(self.context)
-        stream.narrow(listing, None if floor is None else strategy.condition(floor))
-        return fill(self.feed, stream.pages(listing), self._note)
+        stream.narrow(listing, condition)
+        pages = stream.pages(listing)
+        try:
+            first = next(pages, None)
+        except BaseException as error:
+            self.feed.finish(error)
+            raise
+        if first is not None and first.after is not None and (first.size or 0) > _LONG:
+            parts = list(self._parts(first, condition))
+            if parts:
+                self._note_as_of(first)
+                self._unread = len(parts)
+                yield Parts(parts)
+                return
+        yield from fill(self.feed, chain([first] if first is not None else [], pages), self._note)
+
+    def _parts(self, first: Page, condition: str | None) -> Iterator[Reading]:
+        """Yield a long list in parts that are read at the same time, if its rows have numbers.
+
+        Numbers are given out one after the other, so those of a whole list make full pages. Of a
+        list that is filtered they are scattered: its parts are longer, to have few pages that are
+        not full.
+        """
+        numbers = [row.id for _, row in raw_rows(first, _Numbered) if row.id]
+        if not self._strategy.numbered or not numbers or first.size is None:
+            return
+        step = _PART
+        if condition is not None:
+            parts = -(-first.size // (_PART * 5))
+            step = max(_PART, -(-max(numbers) // parts))
+        last = max(*numbers, first.size if condition is None else 0)
+        for after in range(0, last, step):
+            until = after + step if after + step < last else None
+            yield Reading(partial(self._part, condition, after, until))
+
+    def _part(self, condition: str | None, after: int, until: int | None) -> Iterator[Page]:
+        bounds = f"id>{after}" if until is None else f"id>{after} AND id<={until}"
+        listing = self.stream.listing(self.context)
+        self.stream.narrow(listing, f"{condition} AND {bounds}" if condition else bounds)
+        try:
+            for page in self.stream.pages(listing):
+                self._note(page)
+                yield page
+        except BaseException as error:
+            cut = isinstance(error, GeneratorExit)
+            self.feed.finish(SkipPartition("the list was not read to its end") if cut else error)
+            raise
+        with self._noting:
+            self._unread -= 1
+            done = self._unread == 0
+        if done:
+            self._note(None)
+            self.feed.finish()
 
     def _note(self, page: Page | None) -> None:
         """Tell the streams below about each row; runs in a worker."""
@@ -108,19 +179,23 @@ class UpdatedSincePass(Pass):
                 self.feed.as_of = iso(datetime.now(timezone.utc))
             self.feed.mark = mark(self._silent)
             return
+        self._note_as_of(page)
+        if self._strategy.silent:
+            rows = raw_rows(page, _Cursor)
+            silent = sum(digest(raw) for raw, row in rows if row.state == self._strategy.silent)
+            with self._noting:
+                self._silent += silent
+        self.stream.note_parents(self.feed, page)
+
+    def _note_as_of(self, page: Page) -> None:
         if self.feed.as_of is None:
             began = datetime.fromtimestamp(page.as_of, timezone.utc)
             self.feed.as_of = earlier(iso(began), OVERLAP)
-        if self._strategy.silent:
-            for raw, row in raw_rows(page, _Cursor):
-                if row.state == self._strategy.silent:
-                    self._silent += digest(raw)
-        self.stream.note_parents(self.feed, page)
 
     def accept(self, row: Row) -> bool:
         """Write what is newer than the bookmark; keep what may have changed in silence."""
         key, cursor = self.stream.key_of(row), row.get("updated_on")
-        self._seen.note(key, cursor)
+        self._seen.note(key, cursor, since=self.feed.as_of)
         if at_or_after(cursor, self.floor) and not self._seen.known(key, cursor or ""):
             return True
         if self._strategy.silent and row.get("state") == self._strategy.silent:

@@ -9,7 +9,7 @@ from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental import NewCommits
 from tap_bitbucket.incremental.passes import Context
 from tap_bitbucket.scopes import RepositoryStream
-from tap_bitbucket.streams.repositories import Refs, hashes
+from tap_bitbucket.streams.repositories import Refs, refs
 
 
 class Commits(RepositoryStream):
@@ -32,10 +32,10 @@ class Commits(RepositoryStream):
         tables: list[Refs] = [self.related(name) for name in ("branches", "tags")]
         if self._tap.reading_ahead and all(table.reads(context) for table in tables):
             for table in tables:
-                yield from self.directory.feed(table.entity, context)
+                yield from (ref.target.hash for ref in self.directory.feed(table.entity, context))
             return
         for page in self.pages(self._refs(context)):
-            yield from hashes(page)
+            yield from (ref.target.hash for ref in refs(page))
 
     def _refs(self, context: Context) -> Listing:
         request = Request(

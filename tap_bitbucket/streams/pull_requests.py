@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -10,12 +11,11 @@ import msgspec
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.reader import Listing
-from tap_bitbucket.http.request import Request, path
-from tap_bitbucket.incremental import ChangedParents, NewestFirst, UpdatedSince
+from tap_bitbucket.http.request import Request
+from tap_bitbucket.incremental import UpdatedSince
 from tap_bitbucket.incremental.passes import Context, Row, Strategy, raw_rows
 from tap_bitbucket.plan import Partition
 from tap_bitbucket.scopes import PullRequestStream, RepositoryStream
-from tap_bitbucket.state import at_or_after
 
 _STATES = ("OPEN", "MERGED", "DECLINED", "SUPERSEDED")
 
@@ -28,6 +28,36 @@ class _PullRequest(msgspec.Struct):
     task_count: int | None = None
     state: str | None = None
     links: msgspec.Raw = msgspec.Raw()
+
+
+class _Columns(Mapping[str, Any]):
+    """What the rows below a pull request carry of it; there may be a hundred thousand of these."""
+
+    __slots__ = ("_number", "_updated_on")
+
+    def __init__(self, number: int, updated_on: str) -> None:
+        self._number = number
+        self._updated_on = updated_on
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "pull_request_id":
+            return self._number
+        if name == "pull_request_updated_on":
+            return self._updated_on or None
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("pull_request_id", "pull_request_updated_on"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@lru_cache(maxsize=4096)
+def _counts(comments: int | None, tasks: int | None) -> Mapping[str, int]:
+    """Return counters by name; pull requests with the same ones share them."""
+    counts = {"comment_count": comments, "task_count": tasks}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _diffstat_of(links: msgspec.Raw) -> str | None:
@@ -47,7 +77,7 @@ class PullRequests(RepositoryStream):
     name = "pull_requests"
     path = "/repositories/{workspace}/{repository}/pullrequests"
     primary_keys = ("repository_uuid", "id")
-    incremental = UpdatedSince(silent="OPEN")
+    incremental = UpdatedSince(silent="OPEN", numbered=True)
     scope = "pullrequest"
     pagelen = 50
     extra_fields = ("reviewers", "participants", "rendered")
@@ -78,22 +108,18 @@ class PullRequests(RepositoryStream):
             listing.request = listing.request.with_params({"q": condition})
 
     def note_parents(self, feed: Feed[Parent], page: Page) -> None:
-        """Tell the streams below which pull requests there are."""
+        """Tell the streams below, if there are any, which pull requests there are."""
         linked = self._diffstat_is_read
-        for _, row in raw_rows(page, _PullRequest):
-            counts = {"comment_count": row.comment_count, "task_count": row.task_count}
+        for _, row in raw_rows(page, _PullRequest) if self.below() else ():
             feed.add(
                 Parent(
                     key=str(row.id),
-                    columns={
-                        "pull_request_id": row.id,
-                        "pull_request_updated_on": row.updated_on or None,
-                    },
+                    columns=_Columns(row.id, row.updated_on),
                     created=row.created_on,
                     changed=row.updated_on,
                     quiet=row.state == "OPEN",
                     link=_diffstat_of(row.links) if linked else None,
-                    counts={name: count for name, count in counts.items() if count is not None},
+                    counts=_counts(row.comment_count, row.task_count),
                 )
             )
 
@@ -169,123 +195,5 @@ class PullRequestParticipants(PullRequestStream):
         """Write a pull request's participants."""
         self._write_schema_message()
         for participant in self.unroll(row, context):
-            self._write_record_message(self.post_process(participant))
+            self.write_row(participant)
             self.written += 1
-
-
-class PullRequestActivity(PullRequestStream):
-    """What happened to pull requests: comments, approvals, and every change of state or title.
-
-    The only place that tells when a pull request was merged or declined. The repository's feed
-    brings fifty entries a request; should it not go back to the beginning, the rest is read per
-    pull request.
-    """
-
-    name = "pull_request_activity"
-    path = "/repositories/{workspace}/{repository}/pullrequests/activity"
-    primary_keys = (
-        "repository_uuid",
-        "pull_request_id",
-        "kind",
-        "occurred_on",
-        "actor_uuid",
-        "comment_id",
-    )
-    incremental = NewestFirst("occurred_on", gate="pull_requests")
-    pagelen = 50
-    takes_fields = True
-    derived = ("pull_request_id", "kind", "occurred_on", "actor_uuid", "comment_id")
-    needed = (
-        "pull_request.id",
-        *(f"comment.{name}" for name in ("id", "created_on", "pending", "user.uuid")),
-        *("update.date", "update.author.uuid", "approval.date", "approval.user.uuid"),
-        *("changes_requested.date", "changes_requested.user.uuid"),
-    )
-
-    def cursor_of(self, row: Row) -> str | None:
-        """Return when it happened; the date stands inside the entry."""
-        return entry_of(row)[1].get("date") or entry_of(row)[1].get("created_on")
-
-    def key_of(self, row: Row) -> str:
-        """Return what identifies an entry, which has no id."""
-        return " ".join(str(row[key]) for key in self.primary_keys if key != "repository_uuid")
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Add the key; drop the caller's own unpublished comments."""
-        kind, entry = entry_of(row)
-        if not kind or entry.get("pending"):
-            return None
-        pull_request = row.get("pull_request") or {}
-        actor = entry.get("user") or entry.get("author") or {}
-        if pull_request.get("id") is None or self.cursor_of(row) is None:
-            return None
-        return {
-            **row,
-            "pull_request_id": pull_request["id"],
-            "kind": kind,
-            "occurred_on": self.cursor_of(row),
-            "actor_uuid": actor.get("uuid") or "",
-            "comment_id": str(entry.get("id", "")) if kind == "comment" else "",
-        }
-
-    def beyond_the_list(
-        self, context: Context, last: Page | None, floor: str | None
-    ) -> Iterator[Page]:
-        """Read per pull request what the feed no longer holds.
-
-        Bitbucket does not say how far back the feed goes. The oldest entry of a whole feed is the
-        creation of the first pull request; any created before the oldest entry are incomplete.
-        """
-        rows = list(last.rows()) if last is not None else []
-        oldest = min(filter(None, map(self.cursor_of, rows)), default=None)
-        if oldest is None or not at_or_after(oldest, floor):
-            return
-        for parent in self.directory.feed("pull_requests", context):
-            if at_or_after(parent.changed, floor) and not at_or_after(parent.created, oldest):
-                request = Request(
-                    path(
-                        "/repositories/{workspace}/{repository}/pullrequests/{id}/activity",
-                        id=parent.key,
-                        **self.path_names(context),
-                    ),
-                    (("pagelen", str(self.pagelen)),),
-                )
-                yield from self.pages(Listing(request))
-
-
-def entry_of(row: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return kind and content of an activity entry: the one object beside ``pull_request``.
-
-    Bitbucket calls a request for changes ``changes_requested`` or ``changes_request``.
-    """
-    for kind in ("comment", "approval", "update", "changes_requested", "changes_request"):
-        if isinstance(row.get(kind), dict):
-            return "changes_requested" if kind == "changes_request" else kind, row[kind]
-    return "", {}
-
-
-class _Discussion(PullRequestStream):
-    """Shared by what people write below a pull request."""
-
-    primary_keys = ("repository_uuid", "pull_request_id", "id")
-    needed = ("pending",)
-
-    def derive(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Drop drafts: ``pending`` ones are visible to the caller alone."""
-        return None if row.get("pending") else row
-
-
-class PullRequestComments(_Discussion):
-    """What people say on a pull request, on a line or in general. Deleted ones stay, as such."""
-
-    name = "pull_request_comments"
-    path = "/repositories/{workspace}/{repository}/pullrequests/{pull_request_id}/comments"
-    incremental = ChangedParents("pull_requests", unless_zero="comment_count")
-
-
-class PullRequestTasks(_Discussion):
-    """What has to be done before a pull request is merged."""
-
-    name = "pull_request_tasks"
-    path = "/repositories/{workspace}/{repository}/pullrequests/{pull_request_id}/tasks"
-    incremental = ChangedParents("pull_requests", unless_zero="task_count")

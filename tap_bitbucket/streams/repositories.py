@@ -138,14 +138,16 @@ class _Target(msgspec.Struct):
     hash: str
 
 
-class _Ref(msgspec.Struct):
+class Ref(msgspec.Struct):
+    """A branch or a tag, and where it points to."""
+
     target: _Target
+    name: str | None = None
 
 
-def hashes(page: Page) -> Iterator[str]:
-    """Yield the commits that the branches and tags of a page point to."""
-    for _, ref in raw_rows(page, _Ref):
-        yield ref.target.hash
+def refs(page: Page) -> Iterator[Ref]:
+    """Yield the branches and tags of a page."""
+    return (ref for _, ref in raw_rows(page, Ref))
 
 
 class Refs(RepositoryStream):
@@ -155,16 +157,18 @@ class Refs(RepositoryStream):
 
     def reads(self, context: Context) -> bool:
         """Whether this run reads the partition."""
+        if not self.selected or self._tap.resumption.skips(self, context):
+            return False
         work = self.incremental.begin(self, context)
-        return self.selected and isinstance(work, GatedPass) and work.due
+        return isinstance(work, GatedPass) and work.due
 
     def readings(self, context: Context) -> Iterable[Reading]:
-        """Return the list, telling the directory the hashes."""
-        feed: Feed[str] = self.directory.filling(self.entity, context)
+        """Return the list, telling the directory what is where."""
+        feed: Feed[Ref] = self.directory.filling(self.entity, context)
 
         def note(page: Page | None) -> None:
-            for head in hashes(page) if page else ():
-                feed.add(head)
+            for ref in refs(page) if page else ():
+                feed.add(ref)
 
         return [Reading(lambda: fill(feed, self.pages(self.listing(context)), note))]
 

@@ -17,17 +17,9 @@ from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental import WhenHeadMoved
 from tap_bitbucket.incremental.passes import Context, raw_rows
 from tap_bitbucket.scopes import RepositoryStream
+from tap_bitbucket.streams.repositories import Ref, Refs, refs
 
 _BRANCHES = "/repositories/{workspace}/{repository}/refs/branches"
-
-
-class _Target(msgspec.Struct):
-    hash: str
-
-
-class _Branch(msgspec.Struct):
-    name: str
-    target: _Target
 
 
 class _Entry(msgspec.Struct):
@@ -52,6 +44,18 @@ class SourceFiles(RepositoryStream):
     def head(self, context: Context) -> str:
         """Return the commit at the head of the main branch."""
         name = self.repository(context).mainbranch or ""
+        for branch in self._branches(context, name):
+            if branch.name == name:
+                return str(branch.target.hash)
+        message = f"there is no branch '{name}', which is said to be the main one"
+        raise SkipPartition(message)
+
+    def _branches(self, context: Context, name: str) -> Iterator[Ref]:
+        """Yield the branches that this run reads anyway, or those that may have the name."""
+        branches: Refs = self.related("branches")
+        if self._tap.reading_ahead and branches.reads(context):
+            yield from self.directory.feed(branches.entity, context)
+            return
         text = name.replace("\\", "\\\\").replace('"', '\\"')
         request = Request(
             path(_BRANCHES, **self.path_names(context)),
@@ -59,11 +63,7 @@ class SourceFiles(RepositoryStream):
         )
         # A server that does not filter lists all of them.
         for page in self.pages(Listing(request, simpler=(("q", None),))):
-            for _, branch in raw_rows(page, _Branch):
-                if branch.name == name:
-                    return str(branch.target.hash)
-        message = f"{request.path}: there is no branch '{name}', which is said to be the main one"
-        raise SkipPartition(message)
+            yield from refs(page)
 
     def tree(self, context: Context, head: str) -> Iterator[Page]:
         """Yield the files at a commit, as many levels at once as Bitbucket manages."""

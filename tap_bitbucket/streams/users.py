@@ -12,7 +12,7 @@ from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental import FullTable
 from tap_bitbucket.incremental.passes import Context, Row
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.scopes import GlobalStream
 
 
@@ -31,10 +31,13 @@ class Users(GlobalStream):
         """Return what tells the accounts."""
         return ("workspaces", "workspace_members")
 
-    def readings(self, context: Context) -> Iterable[Reading]:  # noqa: ARG002
+    def readings(self, context: Context) -> Iterable[Step]:  # noqa: ARG002
         """Yield what the lists of members told."""
+        yield Until(self.directory.feed("workspaces"))
         for slug in self._tap.partitions.own_workspaces():
-            yield self._of(self.directory.feed("workspace_members", {"workspace": slug}))
+            feed = self.directory.feed("workspace_members", {"workspace": slug})
+            yield Until(feed)
+            yield self._of(feed)
 
     def _of(self, feed: Feed[msgspec.Raw]) -> Reading:
         return Reading(lambda: self._accounts(feed))

@@ -16,7 +16,7 @@ from tap_bitbucket.http.reader import Listing
 from tap_bitbucket.http.request import Request, path
 from tap_bitbucket.incremental import FullTable
 from tap_bitbucket.incremental.passes import Context, Row, fill, raw_rows
-from tap_bitbucket.plan import Reading
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.scopes import GlobalStream, WorkspaceStream
 
 _GLOB = frozenset("*?[")
@@ -46,11 +46,12 @@ class Workspaces(GlobalStream):
     paging = Paging.ENTITY
     contexts = ("workspace_context",)
 
-    def readings(self, context: Context) -> Iterable[Reading]:
+    def readings(self, context: Context) -> Iterable[Step]:
         """Yield a reading per workspace, telling the directory their slugs."""
         feed: Feed[Workspace] = self.directory.filling(self.entity, context)
         yield from self.telling(feed)
         if self.selected:
+            yield Until(feed)
             resolved = {name for name in self.configured() or () if name.startswith("{")}
             for workspace in feed:
                 if workspace.uuid not in resolved:

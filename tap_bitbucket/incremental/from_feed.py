@@ -1,0 +1,379 @@
+"""FromFeed: children of new parents from a feed that holds them, the others parent by parent.
+
+The activity of a repository brings fifty entries a request, with each new comment whole in its
+entry; a list per pull request brings a handful. The feed cannot show what happened to older
+comments, so a pull request that was known before and changed is asked for its list. Of a new one
+all comments are in the feed, and their number must be the one that the pull request tells.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_bitbucket.directory import Feed, Parent
+from tap_bitbucket.http.paging import Page
+from tap_bitbucket.incremental.changed_parents import ChangedParents, ChangedParentsPass
+from tap_bitbucket.incremental.feed_trust import ODD_SAMPLES, FeedTrust
+from tap_bitbucket.incremental.passes import Context, Row, digest
+from tap_bitbucket.plan import Parts, Reading, Step, Until
+from tap_bitbucket.state import State, at_or_after, earlier
+
+if TYPE_CHECKING:
+    from tap_bitbucket.client import BitbucketStream
+
+_ENTRIES = 3
+"""Entries of a pull request beside its comments, as a rule: opened, approved, merged."""
+
+_FEED_PAGE, _LIST_PAGE = 50, 100
+
+_MOMENT = 2.0
+"""Seconds between creation and change of what was not edited, at most."""
+
+
+@dataclass(frozen=True)
+class FromFeed(ChangedParents):
+    """Take what is new from a feed, where that is cheaper.
+
+    Attributes:
+        feed: The stream whose rows hold this one's.
+    """
+
+    feed: str = ""
+
+    def begin(self, stream: BitbucketStream, context: Context) -> FromFeedPass:
+        """Return the pass over one partition: the stream of the feed looks at the same one."""
+        if not stream.directory.read_ahead:
+            return FromFeedPass(self, stream, context)
+
+        def make() -> FromFeedPass:
+            return FromFeedPass(self, stream, context)
+
+        return stream.directory.once(f"pass of {stream.name}", context, make)[0]
+
+
+class _Fed:
+    """What the feed told about one parent."""
+
+    __slots__ = ("children", "expected", "fingerprint", "latest")
+
+    def __init__(self, expected: int, children: int, fingerprint: int) -> None:
+        self.expected = expected
+        self.children = children
+        self.fingerprint = fingerprint
+        self.latest: str | None = None
+
+
+class FromFeedPass(ChangedParentsPass):
+    """See ``FromFeed``.
+
+    Attributes:
+        listening: Whether the pass over the feed will tell this one about it.
+        feeds: Whether the feed is used.
+        feed_floor: How far down it is needed.
+
+    State beside that of ``ChangedParents``, where a run was cut (``cut``): ``ask``, the parents
+    whose lists are still to be read; ``until``, the place in the feed down to which it is decided
+    which these are; ``open``, what the feed told until there about parents that reach further
+    down; ``as_of``, the moment that the list of the parents described then.
+    """
+
+    _strategy: FromFeed
+
+    def __init__(self, strategy: FromFeed, stream: BitbucketStream, context: Context) -> None:
+        super().__init__(strategy, stream, context)
+        self.feeds = False
+        self.feed_floor: str | None = None
+        self._cut: Mapping[str, Any] = self.before.get("cut", {})
+        self._parents: dict[str, Parent] = {}
+        self._fed: dict[str, _Fed] = {}
+        self._alone: set[str] = set()
+        self._until: str | None = self._cut.get("until")
+        self._failed = False
+        self._shows_deleted = self._shows_edited = False
+        self._queued = False
+        self.listening = False
+        self._ready: Feed[None] = Feed()
+        self._ids: tuple[set[object], set[object]] = (set(), set())
+        self._to_ask: dict[str, None] | None = None
+        self._heard: Feed[None] = Feed()
+        self._decided: Feed[None] = Feed()
+        self._decided_before: Feed[None] | None = None
+        self._results: Feed[bool] = Feed()
+        self._compared = 0
+        self._prints: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._trust: FeedTrust = stream.feed_trust
+
+    def opened(self) -> None:
+        """Take a place among the passes, which decide one after the other."""
+        if not self._queued and self.stream.selected:
+            self._queued = True
+            self._decided_before = self._trust.queue(self._decided)
+
+    def undecided(self) -> Iterator[Until]:
+        """Yield what must be complete before it is known whether the feed is trusted."""
+        if self._trust.whole is None and self._decided_before is not None:
+            yield Until(self._decided_before)
+
+    # -- before the feed is read, in a worker -----------------------------------------------------
+
+    def prepare(self, *, reads: bool, floor: str | None) -> None:
+        """Decide whether the feed is used; the parents are known by now.
+
+        Args:
+            reads: Whether the feed is read in any case.
+            floor: How far down it is then read.
+        """
+        if not self._ready.finished:
+            self._prepare(reads=reads, floor=floor)
+            self._ready.finish()
+
+    def _prepare(self, *, reads: bool, floor: str | None) -> None:
+        counter = self._strategy.unless_zero or ""
+        self._parents = {parent.key: parent for parent in self._feed}
+        new = [one for one in self._parents.values() if self._is_fed(one)]
+        if self._trust.whole is False or self.before.get("partial") or not new:
+            return
+        lists = sum(-(-one.counts[counter] // _LIST_PAGE) for one in new)
+        lowest = min(one.created for one in new)
+        entries = sum(
+            _ENTRIES + one.counts.get(counter, 0)
+            for one in self._parents.values()
+            if at_or_after(one.changed, lowest)
+        )
+        free = reads and at_or_after(lowest, floor)
+        if free or 1 + entries // _FEED_PAGE < lists:
+            self.feeds, self.feed_floor = True, lowest
+            known: Mapping[str, Any] = self._cut.get("open", {})
+            for one in new:
+                children, print_ = known.get(one.key, (0, "0"))
+                self._fed[one.key] = _Fed(one.counts[counter], children, int(print_, 16))
+
+    def _is_fed(self, parent: Parent) -> bool:
+        """Whether all children of a parent are in the part of the feed that is read."""
+        counted = self._strategy.unless_zero in parent.counts
+        return counted and self._is_left(parent) and self._is_new(parent)
+
+    def _is_left(self, parent: Parent) -> bool:
+        """Whether a parent is due, and was not dealt with before the run was cut."""
+        if not self._wants(parent):
+            return False
+        if not self._cut or parent.key in self._cut.get("ask", ()):
+            return True
+        decided = at_or_after(parent.created, self._cut.get("until"))
+        return not decided or at_or_after(parent.changed, self._cut.get("as_of"))
+
+    # -- while the feed is written, in the main thread --------------------------------------------
+
+    def hears(self, key: str, when: str | None) -> None:
+        """Take note of an entry of the feed."""
+        fed = self._fed.get(key)
+        if fed is not None and when and (fed.latest is None or at_or_after(when, fed.latest)):
+            fed.latest = when
+
+    def hears_child(self, key: str, child: Row) -> bool:
+        """Take note of a child in the feed; whether it is to be written."""
+        deleted = bool(child.get("deleted"))
+        self._shows_deleted |= deleted
+        self._shows_edited |= not deleted and _edited(child)
+        fed, number = self._fed.get(key), child.get("id")
+        if fed is None or any(number in ids for ids in self._ids):
+            return False  # not of a new parent, or it moved to the next page
+        self._ids[0].add(number)
+        fed.children += not deleted
+        fed.fingerprint += fingerprint(child)
+        self.hears(key, child.get("updated_on"))
+        return True
+
+    @property
+    def _proven(self) -> bool:
+        """Whether the feed showed that deleted children are in it, and edited ones as they are."""
+        return self._shows_deleted and self._shows_edited
+
+    def heard_page(self, page: Page, oldest: str | None) -> None:
+        """Note that a page of the feed is written, and how far down that is."""
+        self._ids = (set(), self._ids[0])
+        if page.about is None:
+            self._until = oldest
+        elif page.after is None:
+            self._alone.add(page.about)
+
+    def heard_all(self, *, failed: bool) -> None:
+        """Note that the feed is written to its end, or cannot be read."""
+        if not self._heard.finished:
+            self._failed = failed
+            self._heard.finish()
+            self._ready.finish()
+
+    # -- after it ---------------------------------------------------------------------------------
+
+    def readings(self) -> Iterator[Step]:
+        """Yield a list per parent that the feed does not tell about."""
+        try:
+            yield Until(self._feed)
+            if self.listening:
+                yield Until(self._ready)
+            if not self.feeds:
+                self._decided.finish()
+                yield from super().readings()
+                return
+            yield Until(self._heard)
+            if self._decided_before is not None:
+                yield Until(self._decided_before)
+            self._prints = sampled = {} if self._trust.whole is not None else self._samples()
+            self._compared = len(sampled)
+            for key in sampled:
+                yield from self._below(self._parents[key])
+            if sampled:
+                yield Until(self._results)
+                self._trust.compared(self._results)
+            if self._proven:
+                self._trust.proven()
+            self._decided.finish()
+            for parent in self._feed:
+                self._seen.note(parent.key, parent.changed, since=self._feed.as_of)
+            self._to_ask = dict.fromkeys(key for key in self._asks() if key not in sampled)
+            for key in list(self._to_ask):
+                yield from self._below(self._parents.get(key) or self.stream.parent_of(key))
+        finally:
+            self._decided.finish()
+
+    def _covered(self, parent: Parent) -> bool:
+        """Whether the feed told all about a parent, if it is whole at all."""
+        fed = self._fed.get(parent.key)
+        if fed is None or self._failed or self._until is None:
+            return False
+        whole = parent.key in self._alone or at_or_after(parent.created, self._until)
+        return whole and fed.children == fed.expected
+
+    def _asks(self) -> list[str]:
+        """Return the parents whose own lists must be read, in the order of their cursor."""
+        trusted = self._trust.whole is True
+        asks = [
+            one
+            for one in self._parents.values()
+            if (self._is_left(one) and not self._covered(one) if trusted else self._wants(one))
+        ]
+        asks.sort(key=lambda one: (self._cursor(one), one.key))
+        left = [key for key in self._cut.get("ask", ()) if key not in self._parents]
+        return [*left, *(one.key for one in asks)]
+
+    def _samples(self) -> dict[str, int]:
+        """Return the parents that the feed is compared by, if that is still to be done.
+
+        First those that changed later than the feed tells: it may not show them as they are.
+        """
+        if self._trust.whole is not None and not self._proven:
+            return {}
+        told: dict[str, str] = dict(self._cut.get("sample", {}))
+        found = {key: int(print_, 16) for key, print_ in told.items() if key in self._parents}
+        covered = [one for one in self._parents.values() if self._covered(one)]
+        odd = [one for one in covered if self._changed_later(one)]
+        counter = self._strategy.unless_zero or ""
+        covered.sort(key=lambda one: (one not in odd, -one.counts.get(counter, 0), one.key))
+        many = min(len(odd), ODD_SAMPLES) if self._proven else self._trust.samples
+        found |= {one.key: self._fed[one.key].fingerprint for one in covered[:many]}
+        return found
+
+    def _changed_later(self, parent: Parent) -> bool:
+        """Whether a parent changed later than the feed tells."""
+        latest = self._fed[parent.key].latest
+        return latest is None or not at_or_after(latest, earlier(parent.changed, _MOMENT))
+
+    def _below(self, parent: Parent, since: str | None = None) -> Iterator[Reading]:
+        for reading in super()._below(parent, since):
+            if self.feeds and self._to_ask is None:
+                reading.source = self._comparing(parent.key, reading.source)
+            yield reading
+
+    def _comparing(
+        self, key: str, source: Callable[[], Iterator[Page | Parts]]
+    ) -> Callable[[], Iterator[Page | Parts]]:
+        """Return a list that says whether the feed told the same."""
+
+        def compare() -> Iterator[Page | Parts]:
+            total = 0
+            pages: list[Page] = []
+            try:
+                for page in source():
+                    if isinstance(page, Page):
+                        rows = (row for row in page.rows() if not row.get("pending"))
+                        total += sum(map(fingerprint, rows))
+                        pages.append(page)
+                same = (total - self._prints[key]) % 2**64 == 0
+                self._results.add(same)
+                # What the feed told is written already.
+                yield from () if same else pages
+            finally:
+                with self._lock:
+                    self._compared -= 1
+                    if self._compared == 0:
+                        self._results.finish()
+
+        return compare
+
+    def done(self, reading: Reading) -> None:
+        """Note that all rows below a parent are out."""
+        if not self.feeds:
+            super().done(reading)
+            return
+        parent = self._under_way.pop(reading, None)
+        if parent is not None and self._to_ask is not None:
+            self._to_ask.pop(parent.key, None)
+
+    def checkpoint(self) -> State | None:
+        """Return a state from which the next run goes on."""
+        self._keep_trust()
+        if not self.feeds:
+            return super().checkpoint()
+        if self._until is None or self._failed:
+            return None
+        state = {key: value for key, value in self.before.items() if key != "context"}
+        cut: State = {"as_of": self._cut.get("as_of") or self._feed.as_of, "until": self._until}
+        if self._to_ask is not None:
+            cut |= {"ask": list(self._to_ask), "until": ""}
+        else:
+            heard = self._heard.finished
+            cut["ask"] = [
+                one.key
+                for one in self._parents.values()
+                if self._is_left(one)
+                and not self._covered(one)
+                and (heard or one.key not in self._fed or at_or_after(one.created, self._until))
+            ]
+            if self._trust.whole is None:
+                sample = self._samples().items()
+                cut["sample"] = {key: f"{told % 2**64:x}" for key, told in sample}
+            if heard:
+                cut["until"] = ""
+            else:
+                cut["open"] = {
+                    key: (fed.children, f"{fed.fingerprint % 2**64:x}")
+                    for key, fed in self._fed.items()
+                    if fed.children and not at_or_after(self._parents[key].created, self._until)
+                }
+        return {**state, "cut": cut}
+
+    def bookmark(self) -> State | None:
+        """Return the moment that the list of the parents describes."""
+        self._keep_trust()
+        return super().bookmark()
+
+    def _keep_trust(self) -> None:
+        if self._trust.whole is not None:
+            self.stream.stream_state["feed_is_whole"] = self._trust.whole
+
+
+def _edited(child: Mapping[str, Any]) -> bool:
+    """Whether a child changed after it was made; that takes Bitbucket milliseconds."""
+    updated = child.get("updated_on")
+    return bool(updated) and at_or_after(earlier(updated, _MOMENT), child.get("created_on"))
+
+
+def fingerprint(child: Mapping[str, Any]) -> int:
+    """Return what must be the same of a child in the feed and in its own list."""
+    facts = [child.get("id"), bool(child.get("deleted")), child.get("updated_on")]
+    return digest([*facts, bool(child.get("resolution"))])

@@ -13,6 +13,12 @@ from tap_bitbucket.demo import BitbucketServer, example_world
 from tests.support import run_tap
 
 
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a run tells other runs out of the user's own folders."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @pytest.fixture
 def server() -> Iterator[BitbucketServer]:
     """Serve the example world, fresh for each test."""

@@ -224,10 +224,11 @@ def select_all(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
 def merge(target: dict[str, dict[tuple[Any, ...], Row]], run: Run) -> None:
     """Apply a run to a target that upserts by key and deletes what a new version lacks."""
     versions: dict[str, int] = {}
+    schemas = run.schemas
     for message in run.messages:
         stream = message.get("stream", "")
         if message["type"] == "RECORD":
-            keys = run.schemas[stream]["key_properties"]
+            keys = schemas[stream]["key_properties"]
             row = {**message["record"], "_version": message.get("version")}
             target.setdefault(stream, {})[tuple(row[key] for key in keys)] = row
         elif message["type"] == "ACTIVATE_VERSION":

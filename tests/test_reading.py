@@ -16,7 +16,7 @@ import pytest
 from tap_bitbucket.demo import BitbucketServer, Fault
 from tap_bitbucket.demo.connection import Connection
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.plan import Closing, Opening, Reading
+from tap_bitbucket.plan import Opening, Reading
 from tap_bitbucket.reading import ReadAhead
 from tests.story import Story, open_request, story_of
 from tests.support import Run, api_token_config, run_here, select
@@ -126,7 +126,7 @@ def test_pages_are_as_large_as_allowed(server: BitbucketServer) -> None:
         fifty = one.path.endswith(("/pullrequests", "/activity"))
         assert one.query["pagelen"] == ["50" if fifty else "100"], one.url
         seen.add(one.path.rstrip("/").rpartition("/")[2])
-    assert {"commits", "branches", "pullrequests", "activity", "comments", "pipelines"} <= seen
+    assert {"commits", "branches", "pullrequests", "activity", "tasks", "pipelines"} <= seen
 
 
 @pytest.mark.parametrize("defect", ["none", "drops_sort", "missing", "internal", "always"])
@@ -254,7 +254,7 @@ def test_a_repository_that_moves_while_it_is_read(story: Story) -> None:
     story.server.faults.add(Fault("/api/", action="callback", callback=rename))
     run = story.sync()
     assert {301, 302, 307, 308} & {one.status for one in story.server.requests}
-    assert run.counts["pull_request_comments"] == 1
+    assert len({row["id"] for row in run.rows("pull_request_comments")}) == 1
     story.sync()
     for stream in STREAMS:
         assert story.differences(stream) == [], stream
@@ -264,7 +264,13 @@ def test_a_repository_that_moves_while_it_is_read(story: Story) -> None:
 
 
 class _Work:
-    """Stands for a pass."""
+    """Stands for a pass over one list."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def readings(self) -> Iterator[Reading]:
+        yield self._reading
 
 
 def _pages(number: int, size: int, made: list[int], fail_at: int | None = None) -> Iterator[Page]:
@@ -278,9 +284,7 @@ def _pages(number: int, size: int, made: list[int], fail_at: int | None = None) 
 
 def _plan(readings: list[Reading]) -> Iterator[Any]:
     for index, reading in enumerate(readings):
-        yield Opening("stream", {"partition": index}, _Work())  # type: ignore[arg-type]
-        yield reading
-        yield Closing()
+        yield Opening("stream", {"partition": index}, _Work(reading))  # type: ignore[arg-type]
 
 
 @pytest.mark.timeout(30)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Fault
 from tap_bitbucket.http.errors import StopReading
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.plan import Closing, Opening, Reading, Step
+from tap_bitbucket.plan import Opening, Reading
 from tap_bitbucket.reading import ReadAhead
 from tests.support import (
     PROJECT,
@@ -319,8 +320,8 @@ def test_a_list_cut_by_a_stop_is_not_complete() -> None:
             stopping.set()
             yield Page([])
 
-        plan: list[Step] = [Opening("s", None, cast("Any", None)), Reading(cut), Closing()]
-        ahead = ReadAhead(iter(plan), workers, stopping)
+        work = cast("Any", SimpleNamespace(readings=lambda: iter([Reading(cut)])))
+        ahead = ReadAhead(iter([Opening("s", None, work)]), workers, stopping)
         ahead.start()
         partition = ahead.open("s", None)
         with pytest.raises(StopReading):

@@ -168,12 +168,26 @@ def test_states_are_sparse_and_the_last_is_never_lost(
 ) -> None:
     """At most one STATE in ten seconds; the newest goes out at the end."""
     writer, clock, output = sparing
+    rows = writer._message_writer
     for second in range(25):
         clock[0] = 100.0 + second
+        rows.write_message(record(second, 10_000))
         writer.write_state({"n": second})
     assert written(output) == [0, 10, 20]
     writer.write_last({"n": 24})
     assert written(output) == [0, 10, 20, 24]
+
+
+def test_a_large_state_waits_for_rows(
+    sparing: tuple[SparingStateWriter, list[float], Output],
+) -> None:
+    """Beside few rows a state of megabytes is written every five minutes, not every ten seconds."""
+    writer, clock, output = sparing
+    writer._message_writer.write_message(record(1))
+    for second in range(0, 700, 5):
+        clock[0] = 100.0 + second
+        writer.write_state({"n": second, "large": "x" * 100_000})
+    assert written(output) == [0, 300, 600]
 
 
 def test_the_last_state_follows_the_last_row(

@@ -1,0 +1,150 @@
+"""Budgets that are smaller than what there is to read: each run gets on, and the chain ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tap_bitbucket.demo import BitbucketServer, RateLimit, World, example_world
+from tap_bitbucket.demo.example.large import large_world
+from tests.chains import START, Chain, differences, leftovers, most_runs, size, stopped
+from tests.support import select
+from tests.truth import ALL_STREAMS, STREAMS
+
+
+def halves(total: int, limit: int) -> int:
+    """Return how many runs are enough when at most half of each is lost, and never over 20."""
+    return most_runs(total, limit, min(limit // 2, START + 5))
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[BitbucketServer]:
+    """Serve the example world to several tests: nothing happens in it."""
+    with BitbucketServer(example_world()) as server:
+        yield server
+
+
+LIMITS = [(STREAMS, 25), (STREAMS, 60), (ALL_STREAMS, 100), (ALL_STREAMS, 300)]
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize(("streams", "limit"), LIMITS)
+def test_few_requests_a_run(
+    example: BitbucketServer,
+    catalog: dict[str, Any],
+    streams: tuple[str, ...],
+    limit: int,
+    workers: int,
+) -> None:
+    """However few requests a run may send, a chain ends soon, and with the same tables."""
+    chosen = select(catalog, *streams)
+    long, chain = (Chain(example, chosen, {"concurrency": workers}) for _ in range(2))
+    long.run()
+    chain.until_done(halves(long.requests[0], limit), max_requests=limit)
+    assert len(chain.runs) > 1
+    assert sum(chain.requests) <= limit * len(chain.runs)
+    assert differences(long.target, chain.target) == []
+    written = sum(len(line) for line in long.runs[0].lines)
+    states = [size(run.state) for run in chain.runs]
+    assert max(states) < max(100_000, written * 0.03)
+    assert leftovers(chain.state, long.state) == []
+
+
+GIANT = ("workspaces", "projects", "repositories", "branches", "commits", "pull_requests",
+         "pull_request_participants", "pull_request_activity", "pull_request_comments",
+         "pull_request_tasks", "pipelines", "pipeline_steps", "deployments")  # fmt: skip
+BELOW_REQUESTS = ("pull_request_commits", "pull_request_diffstat", "pull_request_statuses")
+BELOW_COMMITS = ("commits", "commit_statuses", "commit_diffstat")
+
+
+def giant(requests: int, comments: int, pipelines: int, commits: int) -> World:
+    """Make a world of one repository."""
+    world = large_world(1, requests, comments, skew=50, pipelines=pipelines)
+    (repo,) = world.repositories()
+    for number, made in enumerate(list(repo.pull_requests.values())[::10]):
+        world.add_task(made, made.author, f"Do {number}")
+    for commit in world.push(repo, "main", n=commits):
+        world.add_status(repo, commit, "build")
+    return world
+
+
+@pytest.mark.parametrize("limit", [25, 100])
+def test_a_giant_repository(catalog: dict[str, Any], limit: int) -> None:
+    """A repository that needs more requests than a run may send is read in several, to its end."""
+    with BitbucketServer(giant(1500, 3000, 150, 400)) as server:
+        chosen = select(catalog, *GIANT)
+        long, chain = Chain(server, chosen), Chain(server, chosen)
+        long.run()
+        chain.until_done(halves(long.requests[0], limit), max_requests=limit)
+        assert len(chain.runs) > long.requests[0] // limit
+        assert differences(long.target, chain.target) == []
+        assert max(size(run.state) for run in chain.runs) < 100_000
+        assert leftovers(chain.state, long.state) == []
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("streams", [BELOW_REQUESTS, BELOW_COMMITS], ids=["requests", "commits"])
+def test_partitions_that_outlast_a_run(
+    catalog: dict[str, Any], streams: tuple[str, ...], workers: int
+) -> None:
+    """A list for each pull request, or for each commit, is asked for once in the whole chain."""
+    with BitbucketServer(giant(120, 60, 0, 200)) as server:
+        chosen = select(catalog, *streams)
+        long, chain = (Chain(server, chosen, {"concurrency": workers}) for _ in range(2))
+        long.run()
+        chain.until_done(halves(long.requests[0], 40), max_requests=40)
+        assert len(chain.runs) > long.requests[0] // 40
+        assert differences(long.target, chain.target) == []
+        assert leftovers(chain.state, long.state) == []
+        wasted = sum(chain.requests) - long.requests[0]
+        assert wasted <= len(chain.runs) * (START + workers)
+
+
+@pytest.mark.parametrize("limit", [30, 70])
+def test_a_spent_rate_limit(example: BitbucketServer, catalog: dict[str, Any], limit: int) -> None:
+    """``on_rate_limit: stop`` in each hour ends with what one run without a limit gives."""
+    chosen = select(catalog, *STREAMS)
+    long = Chain(example, chosen)
+    long.run()
+    chain = Chain(example, chosen, {"on_rate_limit": "stop"})
+
+    def next_hour() -> None:
+        example.rate_limit = RateLimit(limit=limit, plain_text=True)
+
+    next_hour()
+    try:
+        chain.until_done(halves(long.requests[0], limit), next_hour)
+    finally:
+        example.rate_limit = None
+    assert len(chain.runs) > 2
+    assert differences(long.target, chain.target) == []
+    assert leftovers(chain.state, long.state) == []
+
+
+def test_a_short_time(catalog: dict[str, Any]) -> None:
+    """``max_duration`` in each run ends with what one run without a limit gives."""
+    with BitbucketServer(example_world(), latency=0.04) as server:
+        chosen = select(catalog, *STREAMS)
+        long = Chain(server, chosen)
+        long.run()
+        chain = Chain(server, chosen, {"concurrency": 2})
+        chain.until_done(12, max_duration=1)
+        assert len(chain.runs) > 2
+        assert differences(long.target, chain.target) == []
+        assert leftovers(chain.state, long.state) == []
+
+
+def test_limits_of_all_kinds_in_turns(example: BitbucketServer, catalog: dict[str, Any]) -> None:
+    """It does not matter what ended the run before, nor how many workers it had."""
+    chosen = select(catalog, *STREAMS)
+    long, chain = Chain(example, chosen), Chain(example, chosen)
+    long.run()
+    for number in range(6):
+        chain.run(max_requests=20 + 5 * number, concurrency=1 + 3 * (number % 3))
+        example.rate_limit = RateLimit(limit=25, plain_text=True)
+        chain.run(on_rate_limit="stop")
+        example.rate_limit = None
+    assert not stopped(chain.run())
+    assert differences(long.target, chain.target) == []

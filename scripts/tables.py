@@ -12,6 +12,7 @@ from tap_bitbucket.http.paging import Paging
 from tap_bitbucket.incremental import (
     BelowCommits,
     ChangedParents,
+    FromFeed,
     FullTable,
     NewCommits,
     NewestFirst,
@@ -62,7 +63,7 @@ _AREAS = {
         "source_files",
     ),
     "Commits": ("commits", "commit_details"),
-    "Pull requests": ("pull_requests", "pull_request_details"),
+    "Pull requests": ("pull_requests", "pull_request_discussion", "pull_request_details"),
     "Pipelines and deployments": (
         *("pipelines", "pipeline_tests", "deployments", "pipeline_settings"),
     ),
@@ -144,6 +145,8 @@ def cost(stream: type[BitbucketStream]) -> str:
     below = parents_of(stream)
     if stream.unrolled or not stream.path:
         return "none"
+    if isinstance(way, FromFeed):
+        return f"few where `{way.feed}` is read, else 1 per {below} that has any"
     if below:
         zero = " that has any" if getattr(way, "unless_zero", None) else ""
         return f"1 per {below}{zero}{_rows(stream)}"

@@ -104,6 +104,7 @@ def _page(
     sizes: Sizes, url: str, query: dict[str, list[str]], what: tuple[str, int], numbers: list[int]
 ) -> bytes:
     kind, size = what
+    first, size = _within(query.get("q", [""])[0], size)
     length, page = int(query.get("pagelen", ["10"])[0]), int(query.get("page", ["1"])[0])
     told: dict[str, Any] = {"pagelen": length}
     if kind in _COUNTED:
@@ -113,12 +114,20 @@ def _page(
     made = _rows(
         kind,
         query.get("fields", [""])[0],
-        range((page - 1) * length, min(page * length, size)),
+        range(first + (page - 1) * length, first + min(page * length, size)),
         repository=numbers[0] if numbers else FIRST,
         parent=numbers[1] if len(numbers) > 1 else None,
         parents=sizes.pull_requests,
     )
     return json.dumps(told).encode()[:-1] + b', "values": [' + b", ".join(made) + b"]}"
+
+
+def _within(condition: str, size: int) -> tuple[int, int]:
+    """Return where the rows within bounds of their numbers begin, and how many they are."""
+    above, to = (re.search(rf"id{sign}(\d+)", condition) for sign in (">", "<="))
+    begin = max(0, int(above[1]) + 1 - FIRST) if above else 0
+    end = min(size, int(to[1]) + 1 - FIRST) if to else size
+    return begin, max(0, end - begin)
 
 
 @lru_cache(maxsize=64)

@@ -137,18 +137,17 @@ class UpdatedSincePass(Pass):
     def _parts(self, first: Page, condition: str | None) -> Iterator[Reading]:
         """Yield a long list in parts that are read at the same time, if its rows have numbers.
 
-        Numbers are given out one after the other, so those of a whole list make full pages. Of a
-        list that is filtered they are scattered: its parts are longer, to have few pages that are
-        not full.
+        Numbers are given out one after the other, so those of a whole list make full pages. Where
+        they are scattered, as those of a list that is filtered, parts are longer, to have few pages
+        that are not full.
         """
         numbers = [row.id for _, row in raw_rows(first, _Numbered) if row.id]
         if not self._strategy.numbered or not numbers or first.size is None:
             return
-        step = _PART
-        if condition is not None:
-            parts = -(-first.size // (_PART * 5))
-            step = max(_PART, -(-max(numbers) // parts))
         last = max(*numbers, first.size if condition is None else 0)
+        scattered = condition is not None or last > 2 * first.size
+        parts = -(-first.size // (_PART * 5 if scattered else _PART))
+        step = max(_PART, -(-last // parts)) if scattered else _PART
         for after in range(0, last, step):
             until = after + step if after + step < last else None
             yield Reading(partial(self._part, condition, after, until))

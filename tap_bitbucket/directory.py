@@ -94,11 +94,13 @@ class Feed(Generic[T]):
     Attributes:
         as_of: The moment that the list describes, as the filling stream's bookmark has it.
         mark: A digest of what may change without a trace in the list's cursor.
+        narrowed: Whether it ends at ``as_of``, and later items are left to the next run.
     """
 
     def __init__(self, pump: Callable[[], Iterator[object]] | None = None) -> None:
         self.as_of: str | None = None
         self.mark: str | None = None
+        self.narrowed = False
         self._items: list[T] = []
         self._changed = threading.Condition()
         self._finished = False
@@ -122,6 +124,11 @@ class Feed(Generic[T]):
     def finished(self) -> bool:
         """Whether nothing more will be added."""
         return self._finished
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended before the list did."""
+        return self._error is not None
 
     def complete(self) -> None:
         """Wait until the list is complete; raise what prevented it."""

@@ -48,6 +48,18 @@ class ReplicatedStream(RelatedStream):
         """Whether this pass reads everything, to tell what was deleted."""
         return self._tap.reconciliation.due(self)
 
+    @property
+    def limited(self) -> bool:
+        """Whether the user set limits that may end a run early."""
+        limits = (self.config.get("max_requests"), self.config.get("max_duration"))
+        return limits != (None, None) or self.config["on_rate_limit"] == "stop"
+
+    def leave(self, context: Context) -> None:
+        """Leave the rest of a partition, and of all below it, to the next run."""
+        own: Any = self
+        left = [own, *self._tap.index.needing(self.name)]
+        self._tap.resumption.leave([stream.name for stream in left], context)
+
     def repository(self, context: Context) -> Repository:
         """Return a partition's repository."""
         raise NotImplementedError

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 Context = Mapping[str, Any] | None
 
 
+_TOO_LONG = (
+    "a list was longer than the limits of the last run, so that a part of it was read; the next run"
+    " goes on from here"
+)
+
+
 class Resumption:
     """What was finished in the round of runs that this one belongs to.
 
@@ -50,6 +56,7 @@ class Resumption:
             name: dict.fromkeys(done) for name, done in before.get("done", {}).items()
         }
         self.cut: str | None = None
+        self._left: set[tuple[str, str]] = set()
 
     def skips(self, stream: BitbucketStream, context: Context) -> bool:
         """Whether a partition is left to the next round: it and all that needs it were read."""
@@ -68,7 +75,14 @@ class Resumption:
 
     def note(self, stream: BitbucketStream, context: Context) -> None:
         """Take note that a partition is read and written."""
+        if (stream.name, key_of(context)) in self._left:
+            self.cut = self.cut or _TOO_LONG
+            return
         self._done.setdefault(stream.name, {})[key_of(context)] = None
+
+    def leave(self, names: Iterable[str], context: Context) -> None:
+        """Take note that streams read only a part of a partition in this run."""
+        self._left.update((name, key_of(context)) for name in names)
 
     def note_repository(self, context: Context, streams: Iterable[BitbucketStream]) -> None:
         """Take note that all of a repository is read, if it is."""

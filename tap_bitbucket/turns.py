@@ -69,7 +69,10 @@ class Turns:
         feed = self._tap.directory.feed
         yield Until(feed("workspaces"))
         if stream.told_by != "workspaces":
-            for workspace in self._tap.partitions.workspaces():
+            # A shard other than the first reads repositories alone.
+            known = self._tap.partitions
+            everywhere = stream.told_by == "repositories"
+            for workspace in known.workspaces() if everywhere else known.own_workspaces():
                 yield Until(feed(stream.told_by, {"workspace": workspace}))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.demo import BitbucketServer, example_world
+from tap_bitbucket.tap import TapBitbucket
 from tests.support import run_tap
 
 
@@ -17,6 +18,12 @@ from tests.support import run_tap
 def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what a run tells other runs out of the user's own folders."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
+@pytest.fixture(autouse=True)
+def config_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the files that a command read which a test ran in this process."""
+    monkeypatch.setattr(TapBitbucket, "config_files", ())
 
 
 @pytest.fixture

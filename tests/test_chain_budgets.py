@@ -102,7 +102,7 @@ def test_partitions_that_outlast_a_run(
         assert wasted <= len(chain.runs) * (START + workers)
 
 
-@pytest.mark.parametrize("limit", [30, 70])
+@pytest.mark.parametrize("limit", [30, 50])
 def test_a_spent_rate_limit(example: BitbucketServer, catalog: dict[str, Any], limit: int) -> None:
     """``on_rate_limit: stop`` in each hour ends with what one run without a limit gives."""
     chosen = select(catalog, *STREAMS)

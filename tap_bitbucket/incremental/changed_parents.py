@@ -165,10 +165,6 @@ class ChangedParentsPass(Pass):
         """Whether the last run cannot have seen a parent, so that it has lost no child since."""
         if parent.key in self.before.get("seen", {}):
             return False
-        if self.before.get("partial"):
-            # A bookmark amid the parents says nothing about when they were read.
-            first: str | None = self.before.get("whole_until")
-            return first is None or at_or_after(parent.created, first)
         return self._bookmark is None or at_or_after(parent.created, self._bookmark)
 
     def checkpoint(self) -> State | None:
@@ -182,9 +178,6 @@ class ChangedParentsPass(Pass):
                 "replication_key": self._strategy.replication_key,
                 "replication_key_value": reached,
             }
-        before = self.before.get("whole_until") if self.before.get("partial") else self._bookmark
-        if before:
-            state["whole_until"] = before
         seen = self._since({**self.before.get("seen", {}), **self._read}, reached)
         if seen:
             state["seen"] = seen

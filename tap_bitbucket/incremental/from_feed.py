@@ -71,13 +71,14 @@ class FromFeedPass(ChangedParentsPass):
 
     Attributes:
         listening: Whether the pass over the feed will tell this one about it.
-        feeds: Whether the feed is used.
-        feed_floor: How far down it is needed.
+        feeds: Whether what the feed tells, or told an earlier run, is used.
+        feed_floor: How far down it is needed; None if it need not be read.
 
     State beside that of ``ChangedParents``, where a run was cut (``cut``): ``ask``, the parents
     whose lists are still to be read; ``until``, the place in the feed down to which it is decided
     which these are; ``open``, what the feed told until there about parents that reach further
-    down; ``as_of``, the moment that the list of the parents described then.
+    down; ``as_of``, the moment that the list of the parents described then; ``read``, when those
+    changed that are dealt with and may have changed after it.
     """
 
     _strategy: FromFeed
@@ -98,6 +99,7 @@ class FromFeedPass(ChangedParentsPass):
         self._ready: Feed[None] = Feed()
         self._ids: tuple[set[object], set[object]] = (set(), set())
         self._to_ask: dict[str, None] | None = None
+        self._asked: dict[str, str] = {}
         self._heard: Feed[None] = Feed()
         self._decided: Feed[None] = Feed()
         self._decided_before: Feed[None] | None = None
@@ -135,7 +137,12 @@ class FromFeedPass(ChangedParentsPass):
         counter = self._strategy.unless_zero or ""
         self._parents = {parent.key: parent for parent in self._feed}
         new = [one for one in self._parents.values() if self._is_fed(one)]
-        if self._trust.whole is False or self.before.get("partial") or not new:
+        partial = self.before.get("partial") or self._feed.narrowed
+        if self._trust.whole is False or partial:
+            return
+        # What is left of an earlier run goes by what the feed told then, read again or not.
+        self.feeds = bool(self._cut)
+        if not new:
             return
         lists = sum(-(-one.counts[counter] // _LIST_PAGE) for one in new)
         lowest = min(one.created for one in new)
@@ -157,14 +164,27 @@ class FromFeedPass(ChangedParentsPass):
         counted = self._strategy.unless_zero in parent.counts
         return counted and self._is_left(parent) and self._is_new(parent)
 
+    def _is_new(self, parent: Parent) -> bool:
+        """Whether no run before can have seen a parent, one that was cut neither."""
+        if not self._cut or parent.key in self._cut.get("ask", ()):
+            return super()._is_new(parent)
+        read = parent.key in self._cut.get("read", ()) or self._is_decided(parent)
+        return super()._is_new(parent) and not read
+
+    def _is_decided(self, parent: Parent) -> bool:
+        """Whether a run that was cut had decided about a parent that was there then."""
+        there = not at_or_after(parent.created, self._cut.get("as_of"))
+        return there and at_or_after(parent.created, self._cut.get("until"))
+
     def _is_left(self, parent: Parent) -> bool:
         """Whether a parent is due, and was not dealt with before the run was cut."""
         if not self._wants(parent):
             return False
         if not self._cut or parent.key in self._cut.get("ask", ()):
             return True
-        decided = at_or_after(parent.created, self._cut.get("until"))
-        return not decided or at_or_after(parent.changed, self._cut.get("as_of"))
+        if self._cut.get("read", {}).get(parent.key) == parent.changed:
+            return False
+        return not self._is_decided(parent) or at_or_after(parent.changed, self._cut.get("as_of"))
 
     # -- while the feed is written, in the main thread --------------------------------------------
 
@@ -197,7 +217,7 @@ class FromFeedPass(ChangedParentsPass):
         """Note that a page of the feed is written, and how far down that is."""
         self._ids = (set(), self._ids[0])
         if page.about is None:
-            self._until = oldest
+            self._until = oldest if self._until != "" else ""
         elif page.after is None:
             self._alone.add(page.about)
 
@@ -323,6 +343,7 @@ class FromFeedPass(ChangedParentsPass):
         parent = self._under_way.pop(reading, None)
         if parent is not None and self._to_ask is not None:
             self._to_ask.pop(parent.key, None)
+            self._asked[parent.key] = parent.changed
 
     def checkpoint(self) -> State | None:
         """Return a state from which the next run goes on."""
@@ -355,7 +376,10 @@ class FromFeedPass(ChangedParentsPass):
                     for key, fed in self._fed.items()
                     if fed.children and not at_or_after(self._parents[key].created, self._until)
                 }
-        return {**state, "cut": cut}
+        covered = {key: one.changed for key, one in self._parents.items() if self._covered(one)}
+        read = {**self._cut.get("read", {}), **covered, **self._asked}
+        late = {key: changed for key, changed in read.items() if at_or_after(changed, cut["as_of"])}
+        return {**state, "cut": {**cut, "read": late} if late else cut}
 
     def bookmark(self) -> State | None:
         """Return the moment that the list of the parents describes."""

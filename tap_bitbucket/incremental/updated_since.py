@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -28,6 +28,7 @@ from tap_bitbucket.incremental.passes import (
     mark,
     raw_rows,
 )
+from tap_bitbucket.incremental.windows import Windows
 from tap_bitbucket.plan import Parts, Reading, Step
 from tap_bitbucket.state import State, at_or_after, earlier, iso
 
@@ -92,7 +93,11 @@ _PART = 500
 
 
 class UpdatedSincePass(Pass):
-    """See ``UpdatedSince``."""
+    """See ``UpdatedSince``.
+
+    State beside the bookmark: ``seen``; ``mark``, a digest of the rows that change in silence; and
+    ``narrow`` where limits cut a run amid the list: see ``Windows``.
+    """
 
     def __init__(self, strategy: UpdatedSince, stream: BitbucketStream, context: Context) -> None:
         super().__init__(stream, context)
@@ -104,8 +109,13 @@ class UpdatedSincePass(Pass):
         self._held: list[Row] = []
         self.feed = stream.directory.filling(stream.entity, context)
         self._silent = 0
+        self._rows = 0
         self._unread = 0
         self._noting = threading.Lock()
+        self._windows: Windows | None = None
+        narrow = self.before.get("narrow") if strategy.numbered and stream.limited else None
+        if narrow is not None:
+            self._windows = Windows(stream, context, narrow)
 
     def readings(self) -> Iterator[Step]:
         """Yield the list."""
@@ -116,6 +126,9 @@ class UpdatedSincePass(Pass):
         # Streams below this one may have older bookmarks, so the list goes back as far as they.
         own = [self.floor] if stream.selected else []
         floor = lowest([*own, *stream.floors_below(self.context)])
+        window = yield from self._window(floor)
+        if window:
+            return
         condition = None if floor is None else strategy.condition(floor)
         listing = stream.listing(self.context)
         stream.narrow(listing, condition)
@@ -133,6 +146,23 @@ class UpdatedSincePass(Pass):
                 yield Parts(parts)
                 return
         yield from fill(self.feed, chain([first] if first is not None else [], pages), self._note)
+
+    def _window(self, floor: str | None) -> Generator[Page, None, bool]:
+        """Yield a part of the list that ends at a moment, where limits are too narrow for all."""
+        if self._windows is None:
+            return False
+        try:
+            window = self._windows.next(floor)
+        except BaseException as error:
+            self.feed.finish(error)
+            raise
+        if window is None:
+            return False
+        self.feed.as_of, pages = window
+        self.feed.narrowed = True
+        self.stream.leave(self.context)
+        yield from fill(self.feed, pages, self._note)
+        return True
 
     def _parts(self, first: Page, condition: str | None) -> Iterator[Reading]:
         """Yield a long list in parts that are read at the same time, if its rows have numbers.
@@ -176,7 +206,7 @@ class UpdatedSincePass(Pass):
         if page is None:
             if self.feed.as_of is None:
                 self.feed.as_of = iso(datetime.now(timezone.utc))
-            self.feed.mark = mark(self._silent)
+            self.feed.mark = None if self.feed.narrowed else mark(self._silent)
             return
         self._note_as_of(page)
         if self._strategy.silent:
@@ -193,6 +223,7 @@ class UpdatedSincePass(Pass):
 
     def accept(self, row: Row) -> bool:
         """Write what is newer than the bookmark; keep what may have changed in silence."""
+        self._rows += 1
         key, cursor = self.stream.key_of(row), row.get("updated_on")
         self._seen.note(key, cursor, since=self.feed.as_of)
         if at_or_after(cursor, self.floor) and not self._seen.known(key, cursor or ""):
@@ -204,15 +235,26 @@ class UpdatedSincePass(Pass):
     def leftovers(self) -> list[Row]:
         """Return the rows that may change in silence, if any of them did."""
         known = self.before.get("mark")  # none on a first pass, which start_date alone bounds
-        return self._held if known is not None and self.feed.mark != known else []
+        changed = known is not None and self.feed.mark != known
+        return self._held if changed and not self.feed.narrowed else []
 
     def follow(self, other: Pass) -> None:
         """Take over what another pass over the same list learned."""
         if isinstance(other, UpdatedSincePass):
             self.feed = other.feed
 
+    def checkpoint(self) -> State | None:
+        """Return a state that makes the next run read less at a time."""
+        whole = self.feed.finished and not self.feed.failed
+        if not self._strategy.numbered or whole or not self._rows:
+            return None
+        before = {key: value for key, value in self.before.items() if key != "context"}
+        windows = self._windows
+        narrow = windows.smaller() if windows is not None else {"rows": self._rows // 2}
+        return {**before, "narrow": narrow}
+
     def bookmark(self) -> State:
-        """Return the moment that the pass began."""
+        """Return the moment that the pass began, or that its window ended."""
         state: State = {
             "replication_key": self._strategy.replication_key,
             "replication_key_value": self.feed.as_of,
@@ -220,6 +262,10 @@ class UpdatedSincePass(Pass):
         seen = self._seen.since(self.feed.as_of)
         if seen:
             state["seen"] = seen
-        if self._strategy.silent:
+        if self.feed.narrowed:
+            before = self.before.get("mark")
+            state |= {"mark": before} if before is not None else {}
+            state |= {"narrow": self._windows.state} if self._windows is not None else {}
+        elif self._strategy.silent:
             state["mark"] = self.feed.mark
         return state

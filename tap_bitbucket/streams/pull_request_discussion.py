@@ -102,12 +102,13 @@ class PullRequestActivity(PullRequestStream):
         if listener is None:
             return False
         listener.prepare(reads=reads, floor=floor)
-        return listener.feeds
+        return listener.feed_floor is not None
 
     def floors_below(self, context: Context) -> list[str | None]:
         """Return how far back the comments need the feed."""
         listener = self._listener(context)
-        return [listener.feed_floor] if listener is not None and listener.feeds else []
+        known = listener is not None and listener.feed_floor is not None
+        return [listener.feed_floor] if listener is not None and known else []
 
     def wrote_page(self, context: Context, page: Page, oldest: str | None) -> None:
         """Tell the comments how much of the feed is out."""

@@ -10,17 +10,14 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.streams._state import StreamStateManager
-
-from tap_bitbucket.resumption import problem_of
 
 State = dict[str, Any]
 
@@ -77,80 +74,6 @@ def at_or_after(value: str | None, floor: str | None) -> bool:
     except ValueError:
         return True
     return parsed is not None and parsed >= limit
-
-
-def check(state: object) -> None:
-    """Refuse a state that is not one of this tap's, in one line.
-
-    Raises:
-        ConfigValidationError: Naming what is wrong and the way out.
-    """
-    problem = _problem(state)
-    if problem is not None:
-        summary = (
-            f"The state cannot be used: {problem}. Expected is the value of a STATE message of "
-            "this tap. Give the last good one, or none to read everything again."
-        )
-        raise ConfigValidationError(summary, errors=[summary])
-
-
-def _problem(state: object) -> str | None:
-    if not isinstance(state, dict):
-        return f"it is a {type(state).__name__}, not an object"
-    bookmarks = state.get("bookmarks", {})
-    if not isinstance(bookmarks, dict):
-        return "'bookmarks' is not an object"
-    for stream, bookmark in bookmarks.items():
-        if not isinstance(bookmark, dict):
-            return f"the bookmark of '{stream}' is not an object"
-        partitions = bookmark.get("partitions", [])
-        if not isinstance(partitions, list):
-            return f"'partitions' of '{stream}' is not a list"
-        for partition in [bookmark, *partitions]:
-            problem = _partition_problem(stream, partition, whole=partition is bookmark)
-            if problem is not None:
-                return problem
-    return problem_of(state.get("resume"))
-
-
-_TEXTS = ("unfinished", "heads", "known", "anchors", "window_heads", "later_heads")
-_MAPS = ("seen", "gate_seen")
-_MOMENTS = ("replication_key_value", "gate", "window_from", "later_from", "heads_as_of")
-
-
-def _partition_problem(stream: str, partition: object, *, whole: bool) -> str | None:
-    if not isinstance(partition, dict):
-        return f"a partition of '{stream}' is not an object"
-    context = partition.get("context", {} if whole else None)
-    if not isinstance(context, dict) or any(isinstance(v, (dict, list)) for v in context.values()):
-        return f"a partition of '{stream}' has no usable 'context'"
-    for name in _TEXTS:
-        texts = partition.get(name, [])
-        if not isinstance(texts, list) or not _all_text(texts):
-            return f"'{name}' of '{stream}' is not a list of texts"
-    for name in _MAPS:
-        pairs = partition.get(name, {})
-        if not isinstance(pairs, dict) or not _all_text(pairs.values()):
-            return f"'{name}' of '{stream}' is not an object of texts"
-    done = partition.get("reconciled_at", 0)
-    if not isinstance(done, (int, float)) or isinstance(done, bool):
-        return f"'reconciled_at' of '{stream}' is not a number"
-    found = (_no_moment(stream, partition, name) for name in _MOMENTS)
-    return next((problem for problem in found if problem), None)
-
-
-def _no_moment(stream: str, partition: State, name: str) -> str | None:
-    value = partition.get(name)
-    try:
-        if value is not None:
-            moment(value)
-    except (ValueError, AttributeError, TypeError):
-        return f"'{value}', the {name} of '{stream}', is not a date-time"
-    return None
-
-
-def _all_text(values: Iterable[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 def _partition_key(context: Mapping[str, Any] | None) -> tuple[tuple[str, Any], ...]:

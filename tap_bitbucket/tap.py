@@ -37,6 +37,7 @@ from tap_bitbucket.reconciliation import Reconciliation
 from tap_bitbucket.resumption import Resumption
 from tap_bitbucket.selection import is_chosen, strangers
 from tap_bitbucket.settings import SETTINGS
+from tap_bitbucket.state_shape import check
 from tap_bitbucket.stream_index import StreamIndex
 from tap_bitbucket.summary import Summary, totals_of
 from tap_bitbucket.turns import Turns
@@ -95,7 +96,7 @@ class TapBitbucket(CommandLine):
         Raises:
             ConfigValidationError: If this is no state of this tap.
         """
-        bookmarks.check(state)
+        check(state)
         super().load_state(state)
         self.bookmarks = bookmarks.Bookmarks(state)
         self._resume = state.get("resume")

@@ -15,8 +15,11 @@ Target = dict[str, dict[tuple[Any, ...], Row]]
 START = 15
 """Requests for what each run must know before it goes on: workspaces, projects, repositories."""
 
-PARENTS = 16
-"""Requests for the lists of one repository whose rows other streams are read below."""
+PARENTS = 32
+"""Requests for the lists of one repository whose rows other streams are read below.
+
+A dozen lists of comments are among them, that are read to be sure of the feed.
+"""
 
 
 @dataclass

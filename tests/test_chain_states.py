@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tap_bitbucket.demo import BitbucketServer
-from tests.chains import Chain, differences, leftovers, stopped
+from tests.chains import Chain, differences, leftovers, stopped, streams_of
 from tests.furniture import furnish
 from tests.story import Story, open_request, story_of
 from tests.support import PROJECT, Run, api_token_config, command, merge, run_here, select, tables
@@ -159,19 +160,23 @@ def test_any_damage_to_a_cut_state(story: Story, catalog: dict[str, Any]) -> Non
         chain.run(max_requests=limit)
         assert chain.state is not None
         states.append(chain.state)
-    tried = 0
+    damages = cycle(DAMAGES)
+    tried, seen = 0, set[tuple[str, ...]]()
     for state in states:
         for place in places_of(state):
-            for damage in DAMAGES:
-                broken = copy.deepcopy(state)
-                here: Any = broken
-                for name in place[:-1]:
-                    here = here[name]
-                if not place or (place[0] == "bookmarks" and len(place) < 5):
-                    continue  # what states always had is tested with states
-                here[place[-1]] = damage
-                refused_or_whole(story, broken, chosen)
-                tried += 1
+            if not place or (place[0] == "bookmarks" and len(place) < 5):
+                continue  # what states always had is tested with states
+            kind = tuple(name for name in place if not isinstance(name, int))
+            if kind in seen:
+                continue
+            seen.add(kind)
+            broken = copy.deepcopy(state)
+            here: Any = broken
+            for name in place[:-1]:
+                here = here[name]
+            here[place[-1]] = next(damages)
+            refused_or_whole(story, broken, chosen)
+            tried += 1
     assert tried > 20
 
 
@@ -224,6 +229,6 @@ def test_a_signal_is_no_limit(server: BitbucketServer, tmp_path: Path, cut_befor
     chain.state = ended.state
     last = chain.run()
     assert not stopped(last)
-    assert last.activated == long.runs[0].activated
+    assert streams_of([*chain.runs, ended]) >= long.runs[0].activated
     assert differences(long.target, chain.target) == []
     assert leftovers(chain.state, long.state) == []

@@ -348,7 +348,7 @@ def test_a_chain_of_cut_runs_reaches_the_whole(
     expected = tables()
     whole = run_here(api_token_config(server), catalog=chosen)
     merge(expected, whole)
-    limit = 18
+    limit = 14
     state: dict[str, Any] | None = None
     cuts = 0
     for _ in range(20):

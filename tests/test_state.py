@@ -12,11 +12,11 @@ from tap_bitbucket.state import (
     Bookmarks,
     IndexedStateManager,
     at_or_after,
-    check,
     earlier,
     iso,
     moment,
 )
+from tap_bitbucket.state_shape import check
 
 UTC = timezone.utc
 

@@ -2,7 +2,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo sync test browser bench-tokens lint types docs clean
+.PHONY: demo sync test browser bench bench-tokens lint types docs clean
 
 # Try it: a made-up workspace into an embedded PostgreSQL. `make demo ARGS=--fresh` starts over.
 demo: | $(UV)
@@ -13,12 +13,17 @@ demo: | $(UV)
 sync: | $(UV)
 	@$(RUN) --extra demo meltano run tap-bitbucket target-postgres $(ARGS)
 
+# As many processes as there are processors, each with whole files. One file: ARGS="-n0 tests/test_cli.py"
 test: browser | $(UV)
-	$(RUN) --group test pytest $(ARGS)
+	$(RUN) --group test pytest -n auto --dist loadfile $(ARGS)
 
 # The tests of the consent page click in Chromium; where it is missing, apt-get installs it.
 browser:
 	@scripts/browser.sh
+
+# What the tap costs: requests, time, processor, memory. A shorter form: make bench ARGS=--small
+bench: | $(UV)
+	@$(RUN) --group test python -m benchmarks $(ARGS)
 
 # Sixteen processes for a minute on one rotating token, in a file and in a database.
 bench-tokens: | $(UV)

@@ -54,6 +54,12 @@ class ReplicatedStream(RelatedStream):
         limits = (self.config.get("max_requests"), self.config.get("max_duration"))
         return limits != (None, None) or self.config["on_rate_limit"] == "stop"
 
+    @property
+    def most_rows(self) -> int | None:
+        """Return how many rows a run may read if it reads nothing else; None for any number."""
+        most: int | None = self.config.get("max_requests")
+        return None if most is None else most * (self.pagelen or 1)
+
     def leave(self, context: Context) -> None:
         """Leave the rest of a partition, and of all below it, to the next run."""
         own: Any = self

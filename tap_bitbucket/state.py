@@ -117,8 +117,8 @@ class IndexedStateManager(StreamStateManager):
         return self._index[key]
 
 
-_SHARE = 100
-"""How many times as much as the last STATE must have been written before the next one."""
+_SHARE = 80
+"""How many times as much as all STATEs must have been written before there is one in between."""
 
 _LONGEST = 300.0
 """Seconds after which a STATE is due however little was written."""
@@ -134,8 +134,7 @@ class SparingStateWriter(StateWriter):
     """
 
     _next = _latest = 0.0
-    _size = 0
-    _written = 0
+    _size = _written = _all = 0
     _last: int | None = None
     resume: Callable[[], State | None] = staticmethod(lambda: None)
 
@@ -143,7 +142,9 @@ class SparingStateWriter(StateWriter):
         """Write the state if it is time to."""
         now = time.monotonic()
         written = getattr(self._message_writer, "written", 0)
-        enough = written - self._written >= _SHARE * self._size
+        # A state grows with what is written.
+        next_size = self._size * written / max(1, self._written)
+        enough = (self._all + next_size) * _SHARE <= written
         if now < self._next or not (enough or now >= self._latest):
             return
         self._next, self._latest = now + SECONDS_BETWEEN_STATES, now + _LONGEST
@@ -156,6 +157,7 @@ class SparingStateWriter(StateWriter):
         self._message_writer.write_message(StateMessage(value=whole))
         self._written = getattr(self._message_writer, "written", 0)
         self._size = self._written - written
+        self._all += self._size
 
     def write_last(self, state: Any) -> None:
         """Write the state as the run's last message, also if the one before was the same."""

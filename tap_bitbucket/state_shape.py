@@ -49,6 +49,7 @@ _CUT: dict[str, Any] = {
     "quiet": _Quiet,
     "narrow": _Narrow,
     "cut": _Cut,
+    "cuts": int,
     "partial": bool,
     "feed_is_whole": bool,
     "mark": str | None,
@@ -57,7 +58,7 @@ _CUT: dict[str, Any] = {
 
 _REQUIRED = {"walk": ("heads", "left"), "cut": ("ask", "until")}
 
-_CUT_MOMENTS = ("newest", "oldest", "since", "began", "as_of", "until", "from", "updated_on")
+_CUT_MOMENTS = ("newest", "oldest", "since", "began", "as_of", "until", "updated_on")
 
 
 def check(state: object) -> None:
@@ -129,7 +130,9 @@ def _cut_problem(stream: str, partition: Mapping[str, Any]) -> str | None:
             return f"'{name}' of '{stream}' has no '{lacking[0]}'"
         if isinstance(value, dict):
             found = (_no_moment(stream, value, one) for one in _CUT_MOMENTS)
-            problem = next((problem for problem in found if problem), None)
+            # Where a list goes on is an address, where a window begins a moment.
+            begins = _no_moment(stream, value, "from") if name == "narrow" else None
+            problem = next((problem for problem in found if problem), begins)
             if problem is not None:
                 return problem
     told = partition.get("cut", {})

@@ -88,6 +88,9 @@ class _Numbered(msgspec.Struct):
 _LONG = 1000
 """Rows of a list that is read in parts."""
 
+_CUTS = 3
+"""Runs one after the other that ended amid a list, which is then read in windows."""
+
 _PART = 500
 """Rows of a part: ten pages."""
 
@@ -96,7 +99,7 @@ class UpdatedSincePass(Pass):
     """See ``UpdatedSince``.
 
     State beside the bookmark: ``seen``; ``mark``, a digest of the rows that change in silence; and
-    ``narrow`` where limits cut a run amid the list: see ``Windows``.
+    ``cuts`` and ``narrow`` where limits cut runs amid the list, how often and for ``Windows``.
     """
 
     def __init__(self, strategy: UpdatedSince, stream: BitbucketStream, context: Context) -> None:
@@ -113,8 +116,9 @@ class UpdatedSincePass(Pass):
         self._unread = 0
         self._noting = threading.Lock()
         self._windows: Windows | None = None
-        narrow = self.before.get("narrow") if strategy.numbered and stream.limited else None
-        if narrow is not None:
+        self._cuts: int = self.before.get("cuts", 0)
+        narrow: State = self.before.get("narrow", {})
+        if strategy.numbered and stream.limited and (self._cuts >= _CUTS or "until" in narrow):
             self._windows = Windows(stream, context, narrow)
 
     def readings(self) -> Iterator[Step]:
@@ -126,8 +130,7 @@ class UpdatedSincePass(Pass):
         # Streams below this one may have older bookmarks, so the list goes back as far as they.
         own = [self.floor] if stream.selected else []
         floor = lowest([*own, *stream.floors_below(self.context)])
-        window = yield from self._window(floor)
-        if window:
+        if (yield from self._window(floor)):
             return
         condition = None if floor is None else strategy.condition(floor)
         listing = stream.listing(self.context)
@@ -138,6 +141,10 @@ class UpdatedSincePass(Pass):
         except BaseException as error:
             self.feed.finish(error)
             raise
+        if first is not None and self._is_too_long(first):
+            self._windows = Windows(stream, self.context, {})
+            if (yield from self._window(floor)):
+                return
         if first is not None and first.after is not None and (first.size or 0) > _LONG:
             parts = list(self._parts(first, condition))
             if parts:
@@ -146,6 +153,11 @@ class UpdatedSincePass(Pass):
                 yield Parts(parts)
                 return
         yield from fill(self.feed, chain([first] if first is not None else [], pages), self._note)
+
+    def _is_too_long(self, first: Page) -> bool:
+        """Whether a list takes more than half of the requests that a run may send."""
+        most = self.stream.most_rows
+        return self._strategy.numbered and most is not None and (first.size or 0) > most / 2
 
     def _window(self, floor: str | None) -> Generator[Page, None, bool]:
         """Yield a part of the list that ends at a moment, where limits are too narrow for all."""
@@ -251,7 +263,7 @@ class UpdatedSincePass(Pass):
         before = {key: value for key, value in self.before.items() if key != "context"}
         windows = self._windows
         narrow = windows.smaller() if windows is not None else {"rows": self._rows // 2}
-        return {**before, "narrow": narrow}
+        return {**before, "cuts": self._cuts + 1, "narrow": narrow}
 
     def bookmark(self) -> State:
         """Return the moment that the pass began, or that its window ended."""
@@ -265,7 +277,8 @@ class UpdatedSincePass(Pass):
         if self.feed.narrowed:
             before = self.before.get("mark")
             state |= {"mark": before} if before is not None else {}
-            state |= {"narrow": self._windows.state} if self._windows is not None else {}
+            if self._windows is not None:
+                state |= {"cuts": self._cuts, "narrow": self._windows.state}
         elif self._strategy.silent:
             state["mark"] = self.feed.mark
         return state

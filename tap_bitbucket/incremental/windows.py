@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LEAST = 50
 """Rows of a window: a page."""
 
+_STEPS = 64
+"""How much smaller than usual a window gets where nothing else helps."""
+
 _PROBE = 10
 """Numbers that are looked at for the date of a number."""
 
@@ -52,7 +55,11 @@ class Windows:
     ) -> None:
         self._stream = stream
         self._context = context
-        self.rows = max(_LEAST, int(narrow.get("rows", _LEAST)))
+        # A quarter of what the run may read: the rest is for what lies below.
+        self._most = None if stream.most_rows is None else max(_LEAST, stream.most_rows // 4)
+        self.rows = max(_LEAST, int(narrow.get("rows", self._most or _LEAST)))
+        if self._most is not None and not self._most / _STEPS <= self.rows <= self._most:
+            self.rows = self._most  # the limit is another one than it was
         self._until: str | None = narrow.get("until")
         self._from: str | None = narrow.get("from")
         self._number = int(narrow.get("id", 0))
@@ -73,7 +80,7 @@ class Windows:
             self._number = max(0, self._number - self.rows)
             self.rows = max(_LEAST, self.rows // 2)
         elif until is not None:
-            self.rows *= 2
+            self.rows = min(self.rows * 2, self._most or self.rows * 2)
         step, passed = self.rows, False
         while True:
             until = self._created(self._number + step)

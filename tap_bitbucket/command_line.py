@@ -57,6 +57,10 @@ class CommandLine(Tap):
         """Whether this is a sync, with workers."""
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Make ready a process that does nothing but this run."""
+        raise NotImplementedError
+
     def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
         """Stop at the next record, with the STATE of what is out; at once the second time.
 
@@ -133,15 +137,12 @@ class CommandLine(Tap):
                 catalog=catalog,
                 parse_env_config=config.parse_env,
             )
+            tap.settle()
             tap.sync_all()
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
         except OSError as error:
-            # Python would complain once more when it closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):
-                cls.refuse("The target closed the pipe: its own messages say why.")
-            cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
+            cls.refuse_output(error)
         code = tap.exit_code
         if code == FAILED:
             cls.refuse("Nothing could be read: see what was skipped, and why, above.")
@@ -181,6 +182,15 @@ class CommandLine(Tap):
             yield
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
+
+    @classmethod
+    def refuse_output(cls, error: OSError) -> NoReturn:
+        """Say that nothing more can be written, and exit with 1."""
+        # Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            cls.refuse("The target closed the pipe: its own messages say why.")
+        cls.refuse(f"Writing to stdout failed: {error.strerror or error}.")
 
     @classmethod
     def refuse(cls, sentence: str) -> NoReturn:

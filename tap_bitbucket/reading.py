@@ -41,6 +41,9 @@ _ENDS = (AuthenticationError, Fatal)
 _SLICE = 0.2
 """Seconds between two looks at the stop flag while waiting."""
 
+_AHEAD = 500
+"""Partitions that are opened before they are written: many of them have nothing to read."""
+
 _Position = tuple[int, int, int]
 """Number of the partition, of the list in it, and of the part of the list."""
 
@@ -167,6 +170,8 @@ class ReadAhead:
                     raise RuntimeError(message)
                 self._wait()
             slot = self._opened.popleft()
+            if len(self._opened) == _AHEAD - 1:
+                self._state.notify_all()
         if (slot.opening.stream, slot.opening.context) != (stream, context):
             message = f"the plan is out of step at {stream} {context}"
             raise RuntimeError(message)
@@ -327,6 +332,7 @@ class ReadAhead:
     def _open_more(self) -> bool:
         """Open the next partition of the plan; whether there was one."""
         waiting = self._plan_waits_for is not None and not self._plan_waits_for.finished
+        waiting = waiting or len(self._opened) >= _AHEAD
         if self._planned or self._limit or waiting or self._beyond_the_end((self._slots + 1, 0, 0)):
             return False
         step: Opening | Until | None = None

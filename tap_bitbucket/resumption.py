@@ -30,7 +30,7 @@ class Resumption:
     Args:
         given: ``resume`` of the state that the run was given.
         version: The table version of a round that begins now.
-        streams: The names of the streams that are read.
+        streams: The names of the streams that are read, and what else makes another round.
 
     Attributes:
         version: The table version of the round: rows of a table that is read in several runs carry

@@ -236,8 +236,19 @@ class TapBitbucket(CommandLine):
     @cached_property
     def resumption(self) -> Resumption:
         """Return what earlier runs that were cut short have left to this one."""
-        names = [stream.name for stream in self.streams_read()]
+        # With another interval than the earlier runs had, other tables would be told to be whole.
+        interval = f"reconcile_every={self.config['reconcile_every']}"
+        names = [interval, *(stream.name for stream in self.streams_read())]
         return Resumption(self._resume, self.initialized_at // 1000, names)
+
+    def settle(self) -> None:
+        """Leave what there is by now to stay: to look through it again and again is for nothing.
+
+        Only for a process that does nothing but this run.
+        """
+        _ = self.streams, self.session
+        gc.collect()
+        gc.freeze()
 
     def write_state_if_due(self) -> None:
         """Write a STATE, if it is time to."""
@@ -250,8 +261,6 @@ class TapBitbucket(CommandLine):
             Refusal: If the run cannot go on; STATE is then written as far as it is true.
         """
         _ = self.streams, self.session, self.reconciliation  # before threads could make two of them
-        gc.collect()
-        gc.freeze()
         self.message_writer.buffering = True
         self.directory.read_ahead = True
         turns = Turns(self)

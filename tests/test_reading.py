@@ -190,6 +190,25 @@ def test_a_value_that_is_no_object(story: Story) -> None:
     assert run.counts["branches"] == len(truth(story.world, "branches"))
 
 
+def test_a_value_in_place_of_a_row(story: Story) -> None:
+    """What stands where a row should is asked for again, once; that it stays is said."""
+
+    def swallowed(page: dict[str, Any]) -> dict[str, Any]:
+        return {**page, "values": [None, *page["values"][1:]]}
+
+    story.world.add_branch(story.api, "topic")
+    fault = Fault("/api/refs/branches", action="edit", edit=swallowed)
+    story.server.faults.add(fault)
+    run = story.sync("branches", reconcile_every=0)
+    assert len(story.asked("/api/refs/branches")) == 2
+    assert story.differences("branches") == []
+    assert "no rows" not in run.log
+    fault.times = None
+    run = story.sync("branches", reconcile_every=0)
+    assert len(story.asked("/api/refs/branches")) == 2
+    assert "/api/refs/branches: 1 of the values are no rows" in run.log
+
+
 # -- from nowhere else ------------------------------------------------------------------------
 
 

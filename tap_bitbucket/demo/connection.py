@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -57,6 +58,8 @@ class Connection(BaseHTTPRequestHandler):
             fault.callback()
         if fault is not None and fault.action == "hang":
             server.wait(fault.seconds)
+        if fault is not None and fault.action == "refuse":
+            server.refuse_connections(fault.seconds)
         outgoing = self._outgoing(incoming, fault)
         server.record(_served(incoming, outgoing, began))
         self._send(incoming, outgoing, fault)
@@ -69,7 +72,7 @@ class Connection(BaseHTTPRequestHandler):
         if fault is not None and fault.action == "redirect":
             status = fault.status if 300 <= fault.status < 400 else 302
             return Outgoing(status, b"", {"Location": fault.to} | fault.headers)
-        if fault is not None and fault.action == "reset":
+        if fault is not None and fault.action in ("reset", "refuse"):
             return Outgoing(0)
         host = incoming.headers.get("host")
         origin = f"http://{host}" if host else self.bitbucket.url
@@ -81,8 +84,11 @@ class Connection(BaseHTTPRequestHandler):
 
     def _send(self, incoming: Incoming, outgoing: Outgoing, fault: Fault | None) -> None:
         action = fault.action if fault is not None else ""
-        if action in ("reset", "reset_after_handling"):
+        if action in ("reset", "reset_after_handling", "refuse"):
             self._reset()
+            return
+        if fault is not None and action in ("drip", "flood"):
+            self._answer_without_end(outgoing, fault)
             return
         body, headers = outgoing.body, outgoing.headers
         if "gzip" in incoming.headers.get("accept-encoding", "") and len(body) > 256:
@@ -91,7 +97,7 @@ class Connection(BaseHTTPRequestHandler):
         self.send_response(outgoing.status)
         for name, value in headers.items():
             self.send_header(name, value)
-        told = len(body) + 1000 if action == "truncate" else len(body)
+        told = len(body) + _miscounted(fault)
         if outgoing.status not in _NO_BODY:
             self.send_header("Content-Length", str(told))
         if action == "truncate":
@@ -110,12 +116,35 @@ class Connection(BaseHTTPRequestHandler):
             body = b""
         self.wfile.write(head + body)
 
+    def _answer_without_end(self, outgoing: Outgoing, fault: Fault) -> None:
+        """Send blanks until the client goes away or the server ends."""
+        self.close_connection = True
+        self.send_response(outgoing.status)
+        for name, value in outgoing.headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        blanks = b" " * (1 if fault.action == "drip" else 65536)
+        with contextlib.suppress(OSError):  # The client has had enough.
+            while not self.bitbucket.ending:
+                self.wfile.write(blanks)
+                if fault.action == "drip":
+                    self.bitbucket.wait(fault.seconds)
+
     def _reset(self) -> None:
         """Close with RST instead of FIN."""
         self.close_connection = True
         linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with contextlib.suppress(OSError):  # The server may have closed it already.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()
+
+
+def _miscounted(fault: Fault | None) -> int:
+    """Return by how much the Content-Length is wrong."""
+    if fault is None or fault.action not in ("truncate", "miscount"):
+        return 0
+    return fault.more if fault.action == "miscount" else 1000
 
 
 def _served(incoming: Incoming, outgoing: Outgoing, began: float) -> ServedRequest:

@@ -14,7 +14,11 @@ ACTIONS = (
     "reset_after_handling",
     "reset_after_headers",
     "truncate",
+    "miscount",
+    "drip",
+    "flood",
     "hang",
+    "refuse",
     "redirect",
     "edit",
     "callback",
@@ -27,8 +31,11 @@ class Fault:
 
     `respond` answers with status, headers and body; `reset` closes the socket before any
     answer; `reset_after_handling` does the work and loses the reply; `reset_after_headers` and
-    `truncate` break off while answering; `hang` waits `seconds`, then answers as usual;
-    `redirect` sends to `to`; `edit` changes the JSON answer; `callback` runs before answering.
+    `truncate` break off while answering; `miscount` tells `more` bytes (or fewer) than there are
+    and keeps the connection open; `drip` answers with a blank every `seconds` and no end, `flood`
+    with blanks as fast as they are taken; `hang` waits `seconds`, then answers as usual; `refuse`
+    closes all connections and takes none for `seconds`; `redirect` sends to `to`; `edit` changes
+    the JSON answer; `callback` runs before answering.
     """
 
     match: str
@@ -40,6 +47,7 @@ class Fault:
     action: str = "respond"
     seconds: float = 0.0
     to: str = ""
+    more: int = 0
     edit: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     callback: Callable[[], object] | None = None
 

@@ -102,6 +102,7 @@ class BitbucketServer:
         self._port = port
         self._sockets: _Sockets | None = None
         self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
         self._stopping = threading.Event()
         if oauth_state is not None:
             world.oauth.load(oauth_state)
@@ -132,28 +133,45 @@ class BitbucketServer:
 
     def start(self) -> BitbucketServer:
         """Begin to serve, in a thread."""
-        handler = type("Connection", (Connection,), {"bitbucket": self})
-        self._sockets = _Sockets(self._port, handler)
-        self._port = self._sockets.server_address[1]
+        self._stopping.clear()
+        self._open()
         self.world.shapes = Shapes(self.api_url)
         self.world.shapes.settings = self.settings
-        self._stopping.clear()
-        self._thread = threading.Thread(
-            target=self._sockets.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
         return self
 
     def stop(self) -> None:
         """Stop serving and close all connections."""
-        if self._sockets is None or self._thread is None:
-            return
         self._stopping.set()
-        self._sockets.shutdown()
-        self._sockets.close_all()
-        self._sockets.server_close()
-        self._thread.join()
-        self._sockets = self._thread = None
+        self._close()
+
+    def refuse_connections(self, seconds: float) -> None:
+        """Close all connections, and take none for a while."""
+        self._close()
+        again = threading.Timer(seconds, self._open)
+        again.daemon = True
+        again.start()
+
+    def _open(self) -> None:
+        with self._guard:
+            if self._sockets is not None or self._stopping.is_set():
+                return
+            handler = type("Connection", (Connection,), {"bitbucket": self})
+            self._sockets = _Sockets(self._port, handler)
+            self._port = self._sockets.server_address[1]
+            self._thread = threading.Thread(
+                target=self._sockets.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            )
+            self._thread.start()
+
+    def _close(self) -> None:
+        with self._guard:
+            if self._sockets is None or self._thread is None:
+                return
+            self._sockets.shutdown()
+            self._sockets.server_close()
+            self._sockets.close_all()
+            self._thread.join()
+            self._sockets = self._thread = None
 
     def __enter__(self) -> BitbucketServer:  # noqa: PYI034  (Self is not in 3.10)
         """Start."""
@@ -167,6 +185,11 @@ class BitbucketServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+    @property
+    def ending(self) -> bool:
+        """Whether the server is being stopped."""
+        return self._stopping.is_set()
 
     def wait(self, seconds: float) -> None:
         """Wait, but not beyond the end of the server."""

@@ -25,6 +25,12 @@ _UNWANTED = re.compile(rb"\\u(?:0000|[dD])")
 """What may be NUL or half a surrogate pair; one look is quicker than one for each."""
 
 
+_BESIDE = 8192
+"""Bytes beside the body of a page: its rows as objects, its place in the plan of what is read."""
+
+_OF_PAGES = frozenset(("values", "next", "previous", "size", "page", "pagelen"))
+
+
 class Paging(enum.Enum):
     """How a list goes on after a page."""
 
@@ -87,13 +93,14 @@ def parse_page(body: bytes, paging: Paging) -> Page:
 
     Raises:
         Transient: If it is not what was asked for: HTML with status 200, an empty or cut body,
-            JSON that is no object, no list in ``values``.
+            JSON that is no object, no list in ``values``, a page or an error for an entity.
     """
     try:
         body = _clean(body)
         if paging is Paging.ENTITY:
-            msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-            return Page([msgspec.Raw(body)], nbytes=len(body))
+            known = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+            _expect_entity(known)
+            return Page([msgspec.Raw(body)], nbytes=len(body) + _BESIDE)
         if paging is Paging.LOOSE:
             loose = _loose(body)
             if loose is not None:
@@ -108,18 +115,25 @@ def parse_page(body: bytes, paging: Paging) -> Page:
         size=_count(envelope.size),
         number=_count(envelope.page),
         length=_count(envelope.pagelen),
-        nbytes=len(body),
+        nbytes=len(body) + _BESIDE,
     )
 
 
 def _loose(body: bytes) -> Page | None:
     """Return the rows of an answer that is no page, None if it is one."""
     if body.lstrip()[:1] == b"[":
-        return Page(msgspec.json.decode(body, type=list[msgspec.Raw]), nbytes=len(body))
+        return Page(msgspec.json.decode(body, type=list[msgspec.Raw]), nbytes=len(body) + _BESIDE)
     known = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     if bytes(known.get("values", b""))[:1] == b"[":
         return None
-    return Page([msgspec.Raw(body)], nbytes=len(body))
+    return Page([msgspec.Raw(body)], nbytes=len(body) + _BESIDE)
+
+
+def _expect_entity(known: Mapping[str, Any]) -> None:
+    """Refuse a page, an error and nothing at all, which would be taken for a row without a key."""
+    if "error" in known or known.keys() <= _OF_PAGES:
+        message = "the answer is not what was asked for"
+        raise Transient(message)
 
 
 def next_request(request: Request, page: Page, paging: Paging, api_url: str) -> Request | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +14,8 @@ from tap_bitbucket.http.paging import Page, Paging, next_request, parse_page
 from tap_bitbucket.http.refusals import Nothing, Refused
 from tap_bitbucket.http.request import Request
 from tap_bitbucket.http.session import Answer, Session
+
+logger = logging.getLogger("tap-bitbucket.http")
 
 _LENGTHS = (500, 100, 50, 30, 20, 10)
 
@@ -54,7 +57,7 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             raise SkipPartition(message)
         seen.add(hash(request))
         try:
-            page = session.read(request, partial(_page, request, listing.paging), listing.asker)
+            page = _read(session, request, listing)
         except Nothing:
             return
         except Refused as error:
@@ -68,6 +71,10 @@ def pages(session: Session, listing: Listing) -> Iterator[Page]:
             seen.clear()
             continue
         _expect_objects(request, page)
+        if _strangers(page):
+            page = _read(session, request, listing)
+            _expect_objects(request, page)
+            _warn_of(_strangers(page), request)
         astray: SkipPartition | None = None
         try:
             page.after = next_request(request, page, listing.paging, session.api_url)
@@ -89,6 +96,23 @@ def going_on(listing: Listing, target: str | None) -> Listing | None:
     if listing.paging is Paging.NEXT:
         return replace(listing, request=Request(place, query=query), simpler=())
     return replace(listing, request=Request(place, tuple(parse_qsl(query))), simpler=())
+
+
+def _read(session: Session, request: Request, listing: Listing) -> Page:
+    return session.read(request, partial(_page, request, listing.paging), listing.asker)
+
+
+def _strangers(page: Page) -> int:
+    """Count what stands among the rows and is none: a row may be missing in its place."""
+    return sum(not bytes(memoryview(raw)[:1]).startswith(b"{") for raw in page.values)
+
+
+def _warn_of(strangers: int, request: Request) -> None:
+    if strangers:
+        logger.warning(
+            "%s %s: %d of the values are no rows, also when asked again; the others are read.",
+            *(request.method, request.path, strangers),
+        )
 
 
 def _expect_objects(request: Request, page: Page) -> None:

@@ -11,9 +11,9 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import backoff
-import requests
 
 from tap_bitbucket.auth import AuthenticationError
+from tap_bitbucket.http.answers import Received
 from tap_bitbucket.http.errors import (
     TOO_LONG,
     Action,
@@ -221,7 +221,7 @@ class Session:
 
     def _sent(
         self, request: Request, asker: Asker, tried: Sequence[Identity]
-    ) -> tuple[Identity, str, requests.Response, Rule | None]:
+    ) -> tuple[Identity, str, Received, Rule | None]:
         """Send once; return who asked by which header, the answer, and what to do if it is none."""
         signed: list[Identity] = []
         try:

@@ -9,7 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import exceptions as below
 
+from tap_bitbucket.http.answers import Endless, Received, receive
 from tap_bitbucket.http.errors import Fatal, SkipPartition, Transient
 from tap_bitbucket.http.paging import origin
 from tap_bitbucket.http.request import Request
@@ -51,7 +53,7 @@ class Transport:
 
     def send(
         self, request: Request, sign: Callable[[], tuple[Signer, str]]
-    ) -> tuple[Signer, str, requests.Response]:
+    ) -> tuple[Signer, str, Received]:
         """Send a request and follow redirects.
 
         Args:
@@ -77,14 +79,16 @@ class Transport:
                     headers={"Authorization": authorization},
                     timeout=self._timeout,
                     allow_redirects=False,
+                    stream=True,
                 )
+                received = receive(response, self._timeout)
             except requests.exceptions.SSLError:
                 message = (
                     f"The certificate of {urlsplit(url).hostname} is not trusted. If a proxy "
                     "replaces it, name its CA file in REQUESTS_CA_BUNDLE."
                 )
                 raise Fatal(message) from None
-            except (requests.RequestException, OSError) as error:
+            except (requests.RequestException, below.HTTPError, Endless, OSError) as error:
                 # The exception holds the request and with it the token: only its kind goes on.
                 message = f"{request.method} {request.path}: {_kind(error)}"
                 raise Transient(message) from None
@@ -92,7 +96,7 @@ class Transport:
                 # requests looks at a redirect's address even when it does not follow.
                 raise _led_astray(request) from None
             if not response.is_redirect:
-                return signer, authorization, response
+                return signer, authorization, received
             url = self._redirected(request, url, response.headers["Location"])
         message = f"{request.method} {request.path}: more than {_REDIRECTS} redirects"
         raise SkipPartition(message)
@@ -116,12 +120,14 @@ def _led_astray(request: Request) -> SkipPartition:
 
 
 def _kind(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, Endless):
+        return "the answer does not end"
+    if isinstance(error, (requests.Timeout, below.TimeoutError)):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy does not answer"
-    if isinstance(error, (requests.exceptions.ContentDecodingError,)):
+    if isinstance(error, below.DecodeError):
         return "the answer cannot be decompressed"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, below.HTTPError):
         return "the answer was cut short"
     return "no connection"

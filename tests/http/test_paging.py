@@ -264,9 +264,15 @@ def test_what_is_no_page_is_asked_for_again(body: bytes) -> None:
         list(parse_page(body, Paging.NEXT).rows())
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", b"[]", b"null", b'"x"', b'{"slug": "a"'])
+NO_ENTITIES = [
+    b"", b"<html></html>", b"[]", b"null", b'"x"', b'{"slug": "a"', b"{}",
+    b'{"values": [], "page": 1}', b'{"values": null}', b'{"type": "error", "error": {}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_ENTITIES)
 def test_what_is_no_object_is_asked_for_again(body: bytes) -> None:
-    """A single resource must be a JSON object."""
+    """A single resource must be a JSON object, and neither a page nor an error."""
     with pytest.raises(Transient):
         parse_page(body, Paging.ENTITY)
 

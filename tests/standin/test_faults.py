@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import time
 from email.utils import parsedate_to_datetime
@@ -121,6 +122,62 @@ def test_truncate(server: BitbucketServer, api: Client) -> None:
     server.faults.add(Fault("acme", action="truncate"))
     with pytest.raises(http.client.IncompleteRead):
         api.get(PATH)
+
+
+@pytest.mark.parametrize("more", [-5, 5])
+def test_miscount(server: BitbucketServer, api: Client, more: int) -> None:
+    """A Content-Length can tell more or fewer bytes than there are, on an open connection."""
+    whole = len(api.get(PATH).body)
+    server.faults.add(Fault("acme", action="miscount", more=more))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.5)
+    assert api.authorization is not None
+    connection.request("GET", f"/2.0{PATH}", headers={"Authorization": api.authorization})
+    with connection.getresponse() as response:
+        assert int(response.headers["Content-Length"]) == whole + more
+        if more < 0:
+            assert len(response.read()) == whole + more
+        else:
+            with pytest.raises(TimeoutError):
+                response.read()
+    connection.close()
+    assert api.get(PATH).status == 200
+
+
+@pytest.mark.parametrize("action", ["drip", "flood"])
+def test_an_answer_without_end(server: BitbucketServer, api: Client, action: str) -> None:
+    """An answer can go on until the client has had enough, a byte at a time or many."""
+    server.faults.add(Fault("acme", status=200, action=action, seconds=0.01))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    assert api.authorization is not None
+    connection.request("GET", f"/2.0{PATH}", headers={"Authorization": api.authorization})
+    with connection.getresponse() as response:
+        assert response.status == 200
+        assert response.headers["Content-Length"] is None
+        length = 20 if action == "drip" else 2**22
+        assert response.read(length) == b" " * length
+    connection.close()
+    assert api.get(PATH).status == 200
+
+
+def test_refuse(server: BitbucketServer, api: Client) -> None:
+    """A server can be gone for a while, and comes back at the same address."""
+    kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    kept.request("GET", "/2.0/hook_events")
+    kept.getresponse().read()
+    server.faults.add(Fault("acme", action="refuse", seconds=0.3))
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        api.get(PATH)
+    with pytest.raises(ConnectionRefusedError):
+        api.get(PATH)
+    assert kept.sock.recv(1) == b"", "an open connection outlived the server"
+    kept.close()
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        with contextlib.suppress(ConnectionError):
+            assert api.get(PATH).status == 200
+            return
+        time.sleep(0.02)
+    pytest.fail("it did not come back")
 
 
 def test_hang(server: BitbucketServer, api: Client) -> None:

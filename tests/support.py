@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_bitbucket.auth import AuthenticationError
@@ -43,7 +43,7 @@ class Run:
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
         """Return the messages; a line that is not whole fails here."""
-        return [json.loads(line) for line in self.lines]
+        return [msgspec.json.decode(line) for line in self.lines]
 
     def rows(self, stream: str) -> list[Row]:
         """Return a stream's rows in the order of writing."""
@@ -153,9 +153,7 @@ def run_here(
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     code = 1
-    # To freeze the heap is of use to a process that only reads; here it holds the tests, too.
-    freezing = mock.patch("tap_bitbucket.tap.gc")
-    with freezing, _logged() as lines, contextlib.redirect_stdout(out):
+    with _logged() as lines, contextlib.redirect_stdout(out):
         try:
             tap = TapBitbucket(
                 config=dict(config),

@@ -52,8 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command, name, given = estimate, "tap-bitbucket estimate", given[1:]
     try:
         code = command.main(args=given, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         TapBitbucket.refuse(error.format_message())
     except click.Abort:
         TapBitbucket.refuse("Stopped.")
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise  # not about stdout
+        TapBitbucket.refuse_output(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.runs import Measured, Served, folder, run, show
 from tap_bitbucket.demo import World, large_world
 
-SIZES = (10, 50, 200, 1000, 2000)
+SIZES = (10, 50, 500, 2000)
 
 STATE_SHARE = 0.05
 """What STATE may be of the output of a first pass."""

@@ -36,6 +36,20 @@ def last_with(files: Sequence[Path], setting: str) -> Path | None:
     return None
 
 
+def catalog_in(name: str | None) -> dict[str, Any] | None:
+    """Read a catalog file.
+
+    Raises:
+        ConfigValidationError: It is none.
+    """
+    if name is None:
+        return None
+    check_json_file(Path(name), "catalog")
+    catalog: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
+    check_catalog(catalog)
+    return catalog
+
+
 def check_catalog(catalog: Any) -> None:
     """Refuse a catalog that is none.
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tap_bitbucket.estimate.estimate import estimate
 from tap_bitbucket.estimate.report import as_json, as_text
-from tap_bitbucket.inputs import check_catalog, check_json_file
-from tap_bitbucket.login.options import Settings, a_tap, one_line
-from tap_bitbucket.tap import TapBitbucket
+from tap_bitbucket.inputs import catalog_in
+from tap_bitbucket.login.options import Settings, a_tap, config_option, one_line
 
 
 @click.command(
@@ -22,15 +19,7 @@ from tap_bitbucket.tap import TapBitbucket
     " stream, and the next one if nothing changed. It asks how long the lists are, of a sample of"
     " the repositories: first those that were pushed to last, then an even spread over the rest.",
 )
-@click.option(
-    "--config",
-    "given",
-    multiple=True,
-    metavar="FILE",
-    callback=TapBitbucket.cb_config,
-    help="The tap's configuration file; may be given several times. ENV stands for the"
-    " environment and .env, which are read as well if no file is given.",
-)
+@config_option
 @click.option(
     "--catalog",
     "catalog_file",
@@ -74,17 +63,3 @@ def announce(most: int) -> None:
         f"Asking at most {most:,} times, and once for each 100 repositories and projects.",
         err=True,
     )
-
-
-def catalog_in(name: str | None) -> dict[str, Any] | None:
-    """Read a catalog file.
-
-    Raises:
-        ConfigValidationError: It is none.
-    """
-    if name is None:
-        return None
-    check_json_file(Path(name), "catalog")
-    catalog: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
-    check_catalog(catalog)
-    return catalog

@@ -81,18 +81,22 @@ def a_tap(config: Any, **more: Any) -> TapBitbucket:
             signal.signal(name, handler)
 
 
+config_option = click.option(
+    "--config",
+    "given",
+    multiple=True,
+    metavar="FILE",
+    callback=TapBitbucket.cb_config,
+    help="The tap's configuration file; may be given several times. ENV stands for the"
+    " environment and .env, which are read as well if no file is given.",
+)
+"""Which files hold the settings."""
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that name settings, and hand it `Settings` as first argument."""
 
-    @click.option(
-        "--config",
-        "given",
-        multiple=True,
-        metavar="FILE",
-        callback=TapBitbucket.cb_config,
-        help="The tap's configuration file; may be given several times. ENV stands for the"
-        " environment and .env, which are read as well if no file is given.",
-    )
+    @config_option
     @click.option(
         "--credential",
         metavar="NAME",

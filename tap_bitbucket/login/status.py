@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from tap_bitbucket.auth import AuthenticationError, credentials_from
-from tap_bitbucket.inputs import check_catalog, check_json_file
+from tap_bitbucket.inputs import catalog_in
 from tap_bitbucket.login.options import Settings, a_tap, settings_options
 from tap_bitbucket.login.report import Report, as_json, as_text, reports
 
@@ -38,7 +37,7 @@ def status(settings: Settings, *, catalog_file: str | None, wants_json: bool) ->
         settings.config,
         config_file=settings.file,
         credential=settings.credential,
-        catalog=_catalog(catalog_file),
+        catalog=catalog_in(catalog_file),
     )
     click.echo(as_json(found) if wants_json else as_text(found))
     if not all(one.works for one in found):
@@ -71,17 +70,3 @@ def check(
         message = f"There is no credential {credential!r} in the settings"
         raise AuthenticationError(message)
     return list(reports(chosen, tap.whole_config, tap.streams_read()))
-
-
-def _catalog(name: str | None) -> dict[str, Any] | None:
-    """Read a catalog file.
-
-    Raises:
-        ConfigValidationError: It is none.
-    """
-    if name is None:
-        return None
-    check_json_file(Path(name), "catalog")
-    catalog: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
-    check_catalog(catalog)
-    return catalog

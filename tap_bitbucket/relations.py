@@ -107,7 +107,7 @@ class RelatedStream(ListedStream):
     def _ask_home(self, context: Context) -> None:
         if self.home:
             request = Request(path(self.home, **self.path_names(context)), (("fields", "uuid"),))
-            for _ in self.pages(Listing(request, Paging.ENTITY)):
+            for _ in self.pages(Listing(request, Paging.LOOSE)):
                 pass
 
     @property

@@ -140,8 +140,9 @@ class FromFeedPass(ChangedParentsPass):
         partial = self.before.get("partial") or self._feed.narrowed
         if self._trust.whole is False or partial:
             return
-        # What is left of an earlier run goes by what the feed told then, read again or not.
-        self.feeds = bool(self._cut)
+        # What is left of an earlier run goes by what the feed told then, read again or not. Without
+        # trust a small budget might never suffice for the comparison: list by list always ends.
+        self.feeds = bool(self._cut) and self._trust.whole is True
         if not new:
             return
         lists = sum(-(-one.counts[counter] // _LIST_PAGE) for one in new)

@@ -136,7 +136,7 @@ def test_a_chain_of_killed_runs(catalog: dict[str, Any], tmp_path: Path) -> None
         assert sum(kills) >= KILLS, kills
         assert min(kills) > KILLS // 8
         story.clock.later(hours=1)
-        clean(chain)  # It ends a walk over commits that was cut; what was pushed since is next.
+        clean(chain)  # It ends lists below commits that were cut; those known before are next.
         clean(chain)
         assert differences(story) == [], seed
         assert all(len(story.target[name]) > 1 for name in STREAMS if name != "workspaces")

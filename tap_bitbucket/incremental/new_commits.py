@@ -11,7 +11,7 @@ import msgspec
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.commit_walk import WALKED, Commit, CommitWalk
 from tap_bitbucket.incremental.passes import Context, Pass, Row, Strategy, raw_rows
-from tap_bitbucket.plan import Reading, Step
+from tap_bitbucket.plan import Reading, Step, Until
 from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
@@ -42,15 +42,36 @@ class NewCommitsPass(Pass):
     def __init__(self, stream: BitbucketStream, context: Context) -> None:
         super().__init__(stream, context)
         self._walk, _ = shared_walk(stream, context, self.before)
+        self._rest: Reading | None = None
+        self._rest_is_out = False
+        self._since_cut: CommitWalk | None = None
         self._left: dict[str, None] | None = None
 
     def readings(self) -> Iterator[Step]:
-        """Yield one reading, or none while the repository did not change."""
-        if self._walk.due:
-            yield Reading(self._walk.read, feed=self._walk.feed)
+        """Yield one reading, or none while the repository did not change.
+
+        Where the last run was cut amid a walk: its rest, and then what was pushed since.
+        """
+        if not self._walk.due:
+            return
+        first = Reading(self._walk.read, feed=self._walk.feed)
+        if not self._walk.cut:
+            yield first
+            return
+        self._rest = first
+        yield first
+        yield Until(self._walk.feed)
+        if self._walk.feed.failed:
+            return
+        since_cut = CommitWalk(self.stream, self.context, self._walk.state())
+        if since_cut.due:
+            self._since_cut = since_cut
+            yield Reading(since_cut.read, feed=since_cut.feed)
 
     def accept(self, row: Row) -> bool:
         """Write every commit, on the first pass those from ``start_date``."""
+        if self._rest_is_out:
+            self._turn_to_what_came_since()
         return not self._walk.first or at_or_after(row.get("date"), self.stream.start_date)
 
     def wrote(self, page: Page) -> None:
@@ -58,11 +79,22 @@ class NewCommitsPass(Pass):
 
         Bitbucket lists a commit after all that build on it.
         """
+        self._turn_to_what_came_since()
         if self._left is None:
             self._left = dict.fromkeys(self._walk.begins_with)
         for _, commit in raw_rows(page, Commit):
             self._left.pop(commit.hash, None)
             self._left.update(dict.fromkeys(parent.hash for parent in commit.parents or ()))
+
+    def done(self, reading: Reading) -> None:
+        """Note that the rest of a cut walk is out."""
+        self._rest_is_out = reading is self._rest
+
+    def _turn_to_what_came_since(self) -> None:
+        """Go over to the second walk where the rest of the first is out."""
+        if self._rest_is_out and self._since_cut is not None:
+            self.before, self._walk = self._walk.state(), self._since_cut
+            self._rest_is_out, self._left = False, None
 
     def checkpoint(self) -> State | None:
         """Return a state from which the next run goes on after the commits that are written."""
@@ -73,6 +105,7 @@ class NewCommitsPass(Pass):
 
     def bookmark(self) -> State | None:
         """Return the heads of now."""
+        self._turn_to_what_came_since()
         return self._walk.state() if self._walk.due else None
 
 

@@ -107,11 +107,10 @@ def test_faults_of_all_kinds_together(stage: Stage, seed: int) -> None:
     for line in random.sample(stage.lines, random.randint(3, len(stage.lines) // 2)):
         times = random.choice((1, 1, 2, None))
         random.choice(KINDS).order(Place(stage.story.server, line, times=times))
-    settings = {"max_retries": 1, "max_requests": 300}
+    settings = {"max_retries": 1, "max_requests": 300, "on_rate_limit": "stop"}
     for _ in range(random.randint(0, 2)):
-        wait = random.choice(("wait", "stop"))
-        stage.run(concurrency=random.choice((1, 8)), on_rate_limit=wait, **settings)
-    _, found = stage.with_faults(concurrency=8, on_rate_limit="stop", **settings)
+        stage.run(concurrency=random.choice((1, 8)), **settings)
+    _, found = stage.with_faults(concurrency=8, **settings)
     assert found == [], seed
 
 

@@ -43,6 +43,7 @@ def test_nothing_is_lost_and_nothing_left_over(catalog: dict[str, Any], about: s
             database=None,
             derandomize=False,
             print_blob=True,
+            report_multiple_bugs=False,
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),

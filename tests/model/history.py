@@ -91,6 +91,7 @@ def _of_theme(
 
 WAY = st.builds(Way, workers=st.sampled_from((1, 1, 8)), whole=st.booleans())
 LIMIT = st.integers(10, 50)
+CHANGES = _of_theme(lambda theme: st.lists(theme.changes, min_size=2, max_size=8))
 PAUSE = st.sampled_from((0, 1, 310, 3600))
 
 
@@ -122,9 +123,8 @@ class History(RuleBasedStateMachine):
     @initialize(
         streams=_of_theme(lambda theme: theme.choices),
         page=st.sampled_from((2, 3, 5, 20)),
-        changes=_of_theme(lambda theme: st.lists(theme.changes, min_size=4, max_size=40)),
     )
-    def begin(self, streams: tuple[str, ...], page: int, changes: list[Change]) -> None:
+    def begin(self, streams: tuple[str, ...], page: int) -> None:
         """Let the first things happen; pages have so many rows."""
         story, world = self.story, self.story.world
         self.streams, self.page = streams, page
@@ -142,11 +142,11 @@ class History(RuleBasedStateMachine):
         self.witness = Witness(story, streams)
         self.actors: Actors = Everybody(story, self.promises)
         story.clock.later(hours=1)
-        self.change(changes, 600)
+        self.change(self.theme.beginnings, 600)
         self.going = True
 
     @rule(
-        changes=_of_theme(lambda theme: st.lists(theme.changes, min_size=1, max_size=6)),
+        changes=CHANGES,
         seconds=st.sampled_from((0, 1, 100, 290, 310, 3600, 70_000, 100_000)),
     )
     def change(self, changes: list[Change], seconds: int) -> None:
@@ -155,9 +155,10 @@ class History(RuleBasedStateMachine):
             self.actors.do(change)
         self.story.clock.later(seconds=seconds)
 
-    @rule(way=WAY, pause=PAUSE)
-    def sync(self, way: Way, pause: int) -> None:
+    @rule(changes=CHANGES, way=WAY, pause=PAUSE)
+    def sync(self, changes: list[Change], way: Way, pause: int) -> None:
         """Sync, while nothing else happens: then all is there."""
+        self.change(changes, 0)
         fresh = "resume" not in (self.story.state or {})
         quiet = not any(repo.refused for repo in self.story.world.repositories())
         self.promises.begins(self.page)
@@ -169,15 +170,25 @@ class History(RuleBasedStateMachine):
             self._check(KEPT if way.whole else KEPT | SOMETIMES)
         self.story.clock.later(seconds=pause)
 
-    @rule(way=WAY, limit=LIMIT, pause=PAUSE)
-    def sync_in_part(self, way: Way, limit: int, pause: int) -> None:
+    @rule(changes=CHANGES, way=WAY, limit=LIMIT, pause=PAUSE)
+    def sync_in_part(self, changes: list[Change], way: Way, limit: int, pause: int) -> None:
         """Sync with a limit of requests."""
+        self.change(changes, 0)
         self._run(replace(way, limit=limit), {0, 1, 3})
         self.story.clock.later(seconds=pause)
 
-    @rule(way=WAY, killed=st.integers(0, 1000), back=st.integers(0, 2), pause=PAUSE)
-    def sync_that_is_killed(self, way: Way, killed: int, back: int, pause: int) -> None:
+    @rule(
+        changes=CHANGES,
+        way=WAY,
+        killed=st.integers(0, 1000),
+        back=st.integers(0, 2),
+        pause=PAUSE,
+    )
+    def sync_that_is_killed(
+        self, changes: list[Change], way: Way, killed: int, back: int, pause: int
+    ) -> None:
         """Sync, and be killed; what the target saved of the STATEs may be older than its rows."""
+        self.change(changes, 0)
         self._run(replace(way, killed=killed, back=back), {0, 1, 3})
         self.story.clock.later(seconds=pause)
 

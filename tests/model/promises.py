@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tap_bitbucket.demo import World
-from tap_bitbucket.demo.model import Commit, Pipeline, Repository
+from tap_bitbucket.demo.model import Pipeline, Repository
 from tests.story import Clock
 
 Late = set[tuple[str, object]]
@@ -21,7 +21,7 @@ class Promises:
     """Notes what happens that may go unnoticed, and forgives it.
 
     What is said about a commit is read for a day after the commit was new. On the first run it is
-    not known when commits were pushed: the newest of each branch and their own dates have to do.
+    not known when commits were pushed: their own dates have to do.
     A pipeline that had ended and runs again is found on the pages that are read anyway, of which
     the first one is always read. What a build says of a closed pull request moves nothing in it.
     A new pull request that counts no comments is not asked for any: all may have been deleted.
@@ -64,7 +64,7 @@ class Promises:
             for request in repo.pull_requests.values():
                 open_or_changed = request.state == "OPEN" or request.updated_on >= when
                 if name in request.commits and not open_or_changed:
-                    self._late.add(("pull_request_statuses", name))
+                    self._late.add(("pull_request_statuses", name[:12]))
         for pipeline in self._again:
             newer = pipeline.repository.pipelines[pipeline.build_number :]
             if len(newer) >= first_page:
@@ -83,7 +83,8 @@ class Promises:
         if born < now - WINDOW:
             return False
         known, commit = self._known.get(repo.uuid), repo.objects.get(name)
-        return known is None or born > known or commit is None or _is_recent(commit, repo, now)
+        recent = commit is not None and commit.date >= now - WINDOW
+        return recent or (known is not None and born > known)
 
     def kept(self) -> None:
         """Note that a sync has read everything, so that nothing said before is open any more."""
@@ -96,8 +97,3 @@ class Promises:
     def forgives(self, stream: str, keys: Iterable[object]) -> bool:
         """Whether a row may differ: one of these values is of something that may be late."""
         return any((stream, key) in self._late for key in keys)
-
-
-def _is_recent(commit: Commit, repo: Repository, now: datetime) -> bool:
-    """Whether a first run takes a commit for a new one."""
-    return commit.date >= now - WINDOW or commit.hash in repo.heads()

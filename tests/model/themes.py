@@ -29,13 +29,20 @@ class Theme:
         ways: What happens, the more often the more often it is named.
         streams: What is read.
         places: The lists during which something happens.
+        before: What happened before.
         workspaces: How many workspaces there are.
     """
 
     ways: tuple[str, ...]
     streams: tuple[str, ...]
     places: tuple[str, ...]
+    before: tuple[str, ...]
     workspaces: int = 1
+
+    @property
+    def beginnings(self) -> list[Change]:
+        """Return what happened before, to one thing after the other."""
+        return [Change(way, number, number) for number, way in enumerate(self.before)]
 
     @property
     def changes(self) -> SearchStrategy[Change]:
@@ -61,7 +68,9 @@ CODE = Theme(
     (*_ways(Coders), *_ways(Coders), *_ways(Coders), *_ANYWHERE, "empty"),
     ("repositories", "branches", "tags", "commits", "commit_statuses", "commit_comments"),
     ("/refs/branches", "/refs/tags", "/refs", "/commits", "/commit/"),
-)
+    ("push", "push", "branch", "rewrite", "rewrite", "branch", "branch", "tag", "tag", "build",
+     "remark", "build", "remark"),
+)  # fmt: skip
 
 REVIEWS = Theme(
     (*_ways(Reviewers), *_ways(Reviewers), *_ways(Reviewers), "say", "say", "open", *_ANYWHERE,
@@ -70,12 +79,14 @@ REVIEWS = Theme(
      "pull_request_comments", "pull_request_tasks", "pull_request_commits",
      "pull_request_diffstat", "pull_request_statuses"),
     ("/pullrequests\\?", "/pullrequests/activity", "/comments", "/tasks", "/pullrequests/\\d"),
+    (*["open"] * 5, *["say"] * 7, "edit", "unsay", "task", "task", "judge", "close", "build"),
 )  # fmt: skip
 
 DELIVERY = Theme(
     (*_ways(Machines), *_ways(Machines), *["start"] * 4, *["finish"] * 2, *_ANYWHERE, "push"),
     ("pipelines", "pipeline_steps", "environments", "deployments"),
     ("/pipelines/\\?", "/steps", "/environments/", "/deployments/"),
+    (*["start"] * 6, *["finish"] * 3, *["deploy"] * 4, "environment", "proceed"),
 )
 
 PLACES = Theme(
@@ -84,6 +95,7 @@ PLACES = Theme(
      "repositories", "branches", "tags", "default_reviewers", "repository_user_permissions",
      "repository_group_permissions", "repository_hooks", "commits", "environments"),
     ("/repositories/[^/]+\\?", "/projects", "/members", "/permissions", "/hooks", "/reviewers"),
+    ("found", "found", "permit", "permit", "permit", "permit", "hook", "project", "member"),
     workspaces=2,
 )  # fmt: skip
 
@@ -93,6 +105,7 @@ EVERYTHING = Theme(
     tuple(sorted({way for theme in _THEMES for way in theme.ways})),
     tuple(dict.fromkeys(stream for theme in _THEMES for stream in theme.streams)),
     tuple(place for theme in _THEMES for place in theme.places),
+    tuple(way for theme in _THEMES for way in theme.before),
     workspaces=2,
 )
 

@@ -70,7 +70,7 @@ class NewestFirstPass(Pass):
         self._strategy = strategy
         self._resume: Mapping[str, Any] = self.before.get("resume", {})
         self.floor = floor_of(stream, self.before, OVERLAP)
-        self._seen = Seen(self.before.get("seen", {}), again=stream.lookback > 0)
+        self._seen = Seen(self.before.get("seen", {}), again=stream.lookback > 0, brief=True)
         self._remembered = set(self.before.get("unfinished", []))
         self._unfinished: list[str] = []
         self._newest: str | None = None

@@ -142,20 +142,25 @@ class Seen:
     Args:
         before: Key → cursor of the rows at or after the last bookmark.
         again: Whether the user asked for them to be read again (``lookback``).
+        brief: Whether to keep digests of the keys, where these are long.
     """
 
-    def __init__(self, before: Mapping[str, str], *, again: bool) -> None:
+    def __init__(self, before: Mapping[str, str], *, again: bool, brief: bool = False) -> None:
         self._before = {} if again else before
+        self._brief = brief
         self._now: dict[str, str] = {}
 
     def known(self, key: str, cursor: str) -> bool:
         """Whether the row was read before as it is now."""
-        return self._before.get(key) == cursor
+        return bool(self._before) and self._before.get(self._name(key)) == cursor
 
     def note(self, key: str, cursor: str | None, since: str | None = None) -> None:
         """Remember a row, unless it is older than what the next bookmark will be."""
         if cursor and at_or_after(cursor, since):
-            self._now[key] = cursor
+            self._now[self._name(key)] = cursor
+
+    def _name(self, key: str) -> str:
+        return mark(digest(key)) if self._brief else key
 
     def since(self, floor: str | None) -> dict[str, str]:
         """Return what the next run must know: the rows at or after its bookmark."""

@@ -151,6 +151,9 @@ class BitbucketStream(ReplicatedStream):
         self._fit.require_keys(row)
         return row
 
+    def get_batch_config(self, config: Any) -> None:
+        """Return nothing: rows in a batch have no version, and the target would delete them."""
+
     @property
     def companions(self) -> list[BitbucketStream]:
         """Return streams whose rows are unrolled from this one's."""

@@ -15,7 +15,7 @@ import click
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import _ConfigInput
 
@@ -23,6 +23,8 @@ from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.auth.uninterrupted import wait_for_crucial
 from tap_bitbucket.http.errors import ReadError
 from tap_bitbucket.inputs import check_catalog, check_json_file, json_option
+from tap_bitbucket.progress import calm
+from tap_bitbucket.showing import shown
 
 FAILED, SKIPPED = 1, 3
 """Exit codes; 128 + signal number is the third."""
@@ -52,12 +54,18 @@ class CommandLine(Tap):
     stopped_by: int | None = None
     """The signal that ended the run."""
 
+    def __init__(self, *, config: Any = None, **kwargs: Any) -> None:
+        """Set the tap up. A setting that is null is one that is not set: its default holds."""
+        if isinstance(config, dict):
+            config = {name: value for name, value in config.items() if value is not None}
+        super().__init__(config=config, **kwargs)
+
     @property
     def reading_ahead(self) -> bool:
         """Whether this is a sync, with workers."""
         raise NotImplementedError
 
-    def settle(self) -> None:
+    def settle(self, *, quiet: bool = False) -> None:
         """Make ready a process that does nothing but this run."""
         raise NotImplementedError
 
@@ -67,12 +75,36 @@ class CommandLine(Tap):
         The SDK writes STATE from inside the handler, which may be inside a RECORD, and exits 0.
         """
         if self.stopped_by is not None or not self.reading_ahead:
+            self.restore_terminal()
             os._exit(128 + signum)
         self.stopped_by = signum
         self.stopping.set()
-        last_resort = threading.Timer(_GRACE, _end_now, [128 + signum])
+        last_resort = threading.Timer(_GRACE, self._end_now, [128 + signum])
         last_resort.daemon = True
         last_resort.start()
+
+    def _end_now(self, code: int) -> None:
+        """End, but not between the answer to a refresh and the stored token, if that ends soon."""
+        wait_for_crucial(_EXCHANGE)
+        self.restore_terminal()
+        os._exit(code)
+
+    def restore_terminal(self) -> None:
+        """Leave the terminal as it was, at once."""
+        raise NotImplementedError
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, with the tap's own options."""
+        command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--quiet"],
+                is_flag=True,
+                help="Show neither progress nor what is usual: only warnings and errors.",
+            )
+        )
+        return command
 
     @property
     def exit_code(self) -> int:
@@ -101,7 +133,7 @@ class CommandLine(Tap):
                 found |= parse_environment_config({"properties": {name: declared}}, prefix, "-")
             except (ValueError, TypeError):
                 kinds = [kind for kind in declared["type"] if kind != "null"]
-                value = "its value" if declared.get("secret") else repr(os.environ[variable])[:80]
+                value = "its value" if declared.get("secret") else shown(os.environ[variable])
                 message = (
                     f"The environment variable {variable}: {value} must be of type "
                     f"{' or '.join(kinds)}; arrays and objects are written as JSON."
@@ -128,6 +160,7 @@ class CommandLine(Tap):
             cls.print_about(kwargs.get("about_format"))
             return
         config: _ConfigInput = kwargs.get("config") or _ConfigInput()
+        calm(quiet=bool(kwargs.get("quiet")))
         try:
             catalog = json_option(kwargs.get("catalog"), "catalog")
             check_catalog(catalog)
@@ -137,10 +170,12 @@ class CommandLine(Tap):
                 catalog=catalog,
                 parse_env_config=config.parse_env,
             )
-            tap.settle()
+            tap.settle(quiet=bool(kwargs.get("quiet")))
             tap.sync_all()
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
+        except (MapExpressionError, StreamMapConfigError) as error:
+            cls.refuse(f"The setting 'stream_maps' cannot be used: {error}")
         except OSError as error:
             cls.refuse_output(error)
         code = tap.exit_code
@@ -182,6 +217,8 @@ class CommandLine(Tap):
             yield
         except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
             cls.refuse(str(error))
+        except (MapExpressionError, StreamMapConfigError) as error:
+            cls.refuse(f"The setting 'stream_maps' cannot be used: {error}")
 
     @classmethod
     def refuse_output(cls, error: OSError) -> NoReturn:
@@ -195,11 +232,8 @@ class CommandLine(Tap):
     @classmethod
     def refuse(cls, sentence: str) -> NoReturn:
         """Say in one line why there is nothing more, and exit with 1."""
-        cls.logger.error("%s", " ".join(sentence.split()))
+        line = " ".join(sentence.split())
+        # What came from a file or from Bitbucket must not be able to command a terminal.
+        visible = (one if one.isprintable() else ascii(one)[1:-1] for one in line)
+        cls.logger.error("%s", "".join(visible))
         sys.exit(FAILED)
-
-
-def _end_now(code: int) -> None:
-    """End, but not between the answer to a refresh and the stored token, if that ends soon."""
-    wait_for_crucial(_EXCHANGE)
-    os._exit(code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_sdk.metrics import Counter
 
@@ -22,12 +22,13 @@ class Driver:
 
     The SDK syncs stream by stream, each with all its partitions. Here the streams of a repository
     follow each other, so its loop over the records of a stream is done here, with the SDK's own
-    means for each step: SCHEMA, RECORD, metrics, batches.
+    means for each step: SCHEMA, RECORD, metrics.
     """
 
     def __init__(self, tap: TapBitbucket, turns: Turns) -> None:
         self._tap = tap
         self._turns = turns
+        self._progress = tap.progress
         self._rows = 0
         self._counters: dict[str, Counter] = {}
 
@@ -44,9 +45,13 @@ class Driver:
             for stream in tap.bitbucket_streams:
                 if stream.kind == "repository" and (stream in turns.inside or stream.selected):
                     self._begin(stream, begun)
+            self._progress.repositories(turns.count)
             for context, streams in turns.repositories():
-                for stream in turns.left(context, streams):
+                left = list(turns.left(context, streams))
+                self._progress.repository(streams[0].label(context))
+                for stream in left:
                     self._write(stream, context)
+                self._progress.repository_done(skipped=not left)
                 tap.resumption.note_repository(context, streams)
                 tap.directory.forget(context or {})
         for stream in turns.inside:
@@ -54,8 +59,8 @@ class Driver:
 
     def _begin(self, stream: BitbucketStream, begun: ExitStack) -> None:
         """Announce a stream."""
-        mode = stream.replication_method.lower()
-        stream.log("Beginning sync of '%s' in %s mode", stream.name, mode)
+        self._progress.begun(stream)
+        begun.callback(self._progress.ended, stream)
         if stream.selected:
             stream.write_schema()
         self._counters[stream.name] = begun.enter_context(stream.get_record_counter())
@@ -63,14 +68,6 @@ class Driver:
 
     def _write(self, stream: BitbucketStream, context: Context) -> None:
         """Write one partition."""
-        batches = stream.get_batch_config(stream.config)
-        if batches and stream.selected:
-            stream._sync_batches(batches, context=context)  # noqa: SLF001 - the SDK's only way
-        else:
-            self._write_records(stream, context)
-        self._tap.write_state_if_due()
-
-    def _write_records(self, stream: BitbucketStream, context: Any) -> None:
         counter = self._counters[stream.name]
         for row in stream.get_records(context):
             stream.write_row(row)
@@ -78,3 +75,4 @@ class Driver:
             self._rows += 1
             if self._rows % _ROWS_BETWEEN_STATES == 0:
                 self._tap.write_state_if_due()
+        self._tap.write_state_if_due()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tap_bitbucket.http.errors import ReadError
@@ -57,13 +57,15 @@ class Summary:
         skipped = Counter(skip.stream for skip in self.skips)
         for stream, count in rows:
             lines.append(f"{stream:<28}{count:>10}{self.read[stream]:>8}{skipped[stream]:>9}")
-        lines.append(totals)
+        return "\n".join([*lines, totals, *self.reasons()])
+
+    def reasons(self) -> Iterator[str]:
+        """Yield a sentence for each reason for which something was skipped."""
         reasons = Counter((skip.stream, skip.reason) for skip in self.skips)
         places = {(skip.stream, skip.reason): skip.partition for skip in self.skips}
         for (stream, reason), count in reasons.items():
             where = places[stream, reason] if count == 1 else f"{count} partitions"
-            lines.append(f"skipped: {stream} of {where}: {reason}")
-        return "\n".join(lines)
+            yield f"skipped: {stream} of {where}: {reason}"
 
 
 def totals_of(session: Session | None) -> str:

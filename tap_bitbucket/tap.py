@@ -32,6 +32,7 @@ from tap_bitbucket.layout import Place, find_places, table_of
 from tap_bitbucket.partitions import Partitions
 from tap_bitbucket.plan import InlinePartition, Partition, Reading
 from tap_bitbucket.preflight import Preflight
+from tap_bitbucket.progress import Lines, progress_of
 from tap_bitbucket.reading import ReadAhead
 from tap_bitbucket.reconciliation import Reconciliation
 from tap_bitbucket.resumption import Resumption
@@ -39,7 +40,7 @@ from tap_bitbucket.selection import is_chosen, strangers
 from tap_bitbucket.settings import SETTINGS
 from tap_bitbucket.state_shape import check
 from tap_bitbucket.stream_index import StreamIndex
-from tap_bitbucket.summary import Summary, totals_of
+from tap_bitbucket.summary import Summary
 from tap_bitbucket.turns import Turns
 from tap_bitbucket.writer import LineWriter
 
@@ -73,6 +74,7 @@ class TapBitbucket(CommandLine):
         self._state_was: dict[str, Any] = {}
         self.bookmarks = bookmarks.Bookmarks({})
         self._resume: Mapping[str, Any] | None = None
+        self.progress = Lines(self)
         super().__init__(**kwargs)
         self._states = bookmarks.SparingStateWriter(self.message_writer)
         self._state_writer = self._states
@@ -241,14 +243,20 @@ class TapBitbucket(CommandLine):
         names = [interval, *(stream.name for stream in self.streams_read())]
         return Resumption(self._resume, self.initialized_at // 1000, names)
 
-    def settle(self) -> None:
-        """Leave what there is by now to stay: to look through it again and again is for nothing.
+    def settle(self, *, quiet: bool = False) -> None:
+        """Show progress as it fits, and leave what there is by now to stay.
 
-        Only for a process that does nothing but this run.
+        To look through it again and again is for nothing. Only for a process that does nothing
+        but this run.
         """
+        self.progress = progress_of(self, quiet=quiet)
         _ = self.streams, self.session
         gc.collect()
         gc.freeze()
+
+    def restore_terminal(self) -> None:
+        """Leave the terminal as it was, at once."""
+        self.progress.restore()
 
     def write_state_if_due(self) -> None:
         """Write a STATE, if it is time to."""
@@ -275,7 +283,8 @@ class TapBitbucket(CommandLine):
             self._set_compatible_replication_methods()
             if self.resumption.resumed:
                 self.logger.info("Going on where the last run stopped.")
-            Driver(self, turns).run()
+            with self.progress.shown():
+                Driver(self, turns).run()
             self.resumption.finish()
         except StopReading as stop:
             if self.stopped_by is None:
@@ -291,18 +300,7 @@ class TapBitbucket(CommandLine):
                 self.message_writer.flush()
                 self.message_writer.buffering = False
             self._ahead = None
-            if self.resumption.cut is not None:
-                self.logger.info("Stopped: %s.", self.resumption.cut)
-            self.logger.info("%s", self._table())
-
-    def _table(self) -> str:
-        rows = [
-            (stream.name, stream.written)
-            for stream in self.bitbucket_streams
-            if stream.selected and (stream.written or stream.name in self.summary.read)
-        ]
-        totals = totals_of(self.__dict__.get("session"))
-        return "Summary\n" + self.summary.table(rows, totals)
+            self.progress.over(self.resumption.cut)
 
     @property
     def exit_code(self) -> int:

@@ -35,12 +35,21 @@ class Turns:
             if not self._tap.resumption.skips(stream, context):
                 yield context
 
+    @property
+    def _by_place(self) -> dict[Any, list[BitbucketStream]]:
+        found: dict[Any, list[BitbucketStream]] = {}
+        for stream in self.inside:
+            found.setdefault(stream.place, []).append(stream)
+        return found
+
+    @property
+    def count(self) -> int:
+        """Return how many repositories there are; waits until that is known."""
+        return sum(len(streams[0].partitions or ()) for streams in self._by_place.values())
+
     def repositories(self) -> Iterator[tuple[Context, Sequence[BitbucketStream]]]:
         """Yield each repository with its streams."""
-        by_place: dict[Any, list[BitbucketStream]] = {}
-        for stream in self.inside:
-            by_place.setdefault(stream.place, []).append(stream)
-        for streams in by_place.values():
+        for streams in self._by_place.values():
             for context in streams[0].partitions or ():
                 yield context, streams
 

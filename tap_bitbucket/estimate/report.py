@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from tap_bitbucket.durations import duration
 from tap_bitbucket.estimate.estimate import Estimate
 from tap_bitbucket.estimate.totals import Line
 
@@ -164,15 +165,3 @@ def _could_be_left_out(found: Estimate, most: Sequence[Line]) -> Iterator[str]:
             for line in free
         ]
         yield f"What leaving one out would save: {', '.join(saved)}."
-
-
-def duration(hours: float) -> str:
-    """Return hours as people say them.
-
-    >>> duration(3.123), duration(0.4), duration(0.001), duration(72)
-    ('3.1 hours', '24 minutes', '1 minute', '72 hours')
-    """
-    if hours < 0.995:  # noqa: PLR2004 - an hour
-        minutes = max(1, round(hours * 60))
-        return f"{minutes} minute{'s' if minutes > 1 else ''}"
-    return f"{hours:.1f} hours" if hours < 24 else f"{hours:.0f} hours"  # noqa: PLR2004 - a day

@@ -1,0 +1,34 @@
+"""A value in a message: short, and without a secret that was put into the wrong place."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_TOKEN = re.compile(
+    r"(?=[a-z0-9_+=~./-]*[A-Z])(?=[A-Z0-9_+=~./-]*[a-z])(?=[A-Za-z_+=~./-]*[0-9])"
+    r"[A-Za-z0-9_+=~./-]{20,}.*",
+    re.DOTALL,
+)
+"""What may be a token: a long word with capitals, small letters and digits; and what follows."""
+
+_SIGN_IN = re.compile(r"//[^/?#]*@")
+"""A user and a password in an address."""
+
+_LONGEST = 78
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: of a long one, and of a token, the beginning.
+
+    >>> shown("acme"), shown("ATATT3xFfGF0" * 9), shown("http://me:word@host/2.0")
+    ("'acme'", "'ATAT…'", "'http://…@host/2.0'")
+    """
+    if isinstance(value, str):
+        return repr(_plain(value))
+    return _plain(str(value) if isinstance(value, Decimal) else repr(value))
+
+
+def _plain(text: str) -> str:
+    text = _SIGN_IN.sub("//…@", text)
+    return _TOKEN.sub(lambda found: found[0][:4] + "…", text)[:_LONGEST]

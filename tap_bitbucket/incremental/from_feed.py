@@ -9,17 +9,19 @@ all comments are in the feed, and their number must be the one that the pull req
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.changed_parents import ChangedParents, ChangedParentsPass
+from tap_bitbucket.incremental.feed_cut import FeedCut
+from tap_bitbucket.incremental.feed_told import FeedTold, fingerprint
 from tap_bitbucket.incremental.feed_trust import ODD_SAMPLES, FeedTrust
-from tap_bitbucket.incremental.passes import Context, Row, digest
+from tap_bitbucket.incremental.passes import Context, Row
 from tap_bitbucket.plan import Parts, Reading, Step, Until
-from tap_bitbucket.state import State, at_or_after, earlier
+from tap_bitbucket.state import State, at_or_after
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
@@ -28,9 +30,6 @@ _ENTRIES = 3
 """Entries of a pull request beside its comments, as a rule: opened, approved, merged."""
 
 _FEED_PAGE, _LIST_PAGE = 50, 100
-
-_MOMENT = 2.0
-"""Seconds between creation and change of what was not edited, at most."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,6 @@ class FromFeed(ChangedParents):
         return stream.directory.once(f"pass of {stream.name}", context, make)[0]
 
 
-class _Fed:
-    """What the feed told about one parent."""
-
-    __slots__ = ("children", "expected", "fingerprint", "latest")
-
-    def __init__(self, expected: int, children: int, fingerprint: int) -> None:
-        self.expected = expected
-        self.children = children
-        self.fingerprint = fingerprint
-        self.latest: str | None = None
-
-
 class FromFeedPass(ChangedParentsPass):
     """See ``FromFeed``.
 
@@ -74,11 +61,7 @@ class FromFeedPass(ChangedParentsPass):
         feeds: Whether what the feed tells, or told an earlier run, is used.
         feed_floor: How far down it is needed; None if it need not be read.
 
-    State beside that of ``ChangedParents``, where a run was cut (``cut``): ``ask``, the parents
-    whose lists are still to be read; ``until``, the place in the feed down to which it is decided
-    which these are; ``open``, what the feed told until there about parents that reach further
-    down; ``as_of``, the moment that the list of the parents described then; ``read``, when those
-    changed that are dealt with and may have changed after it.
+    State beside that of ``ChangedParents``, where a run was cut: ``cut``, see ``FeedCut``.
     """
 
     _strategy: FromFeed
@@ -87,17 +70,12 @@ class FromFeedPass(ChangedParentsPass):
         super().__init__(strategy, stream, context)
         self.feeds = False
         self.feed_floor: str | None = None
-        self._cut: Mapping[str, Any] = self.before.get("cut", {})
+        self._cut = FeedCut(self.before.get("cut", {}))
         self._parents: dict[str, Parent] = {}
-        self._fed: dict[str, _Fed] = {}
-        self._alone: set[str] = set()
-        self._until: str | None = self._cut.get("until")
-        self._failed = False
-        self._shows_deleted = self._shows_edited = False
+        self._told = FeedTold(self._cut.until)
         self._queued = False
         self.listening = False
         self._ready: Feed[None] = Feed()
-        self._ids: tuple[set[object], set[object]] = (set(), set())
         self._to_ask: dict[str, None] | None = None
         self._asked: dict[str, str] = {}
         self._heard: Feed[None] = Feed()
@@ -155,10 +133,9 @@ class FromFeedPass(ChangedParentsPass):
         free = reads and at_or_after(lowest, floor)
         if free or 1 + entries // _FEED_PAGE < lists:
             self.feeds, self.feed_floor = True, lowest
-            known: Mapping[str, Any] = self._cut.get("open", {})
             for one in new:
-                children, print_ = known.get(one.key, (0, "0"))
-                self._fed[one.key] = _Fed(one.counts[counter], children, int(print_, 16))
+                children, print_ = self._cut.open.get(one.key, (0, "0"))
+                self._told.expect(one.key, one.counts[counter], children, int(print_, 16))
 
     def _is_fed(self, parent: Parent) -> bool:
         """Whether all children of a parent are in the part of the feed that is read."""
@@ -167,65 +144,30 @@ class FromFeedPass(ChangedParentsPass):
 
     def _is_new(self, parent: Parent) -> bool:
         """Whether no run before can have seen a parent, one that was cut neither."""
-        if not self._cut or parent.key in self._cut.get("ask", ()):
-            return super()._is_new(parent)
-        read = parent.key in self._cut.get("read", ()) or self._is_decided(parent)
-        return super()._is_new(parent) and not read
-
-    def _is_decided(self, parent: Parent) -> bool:
-        """Whether a run that was cut had decided about a parent that was there then."""
-        there = not at_or_after(parent.created, self._cut.get("as_of"))
-        return there and at_or_after(parent.created, self._cut.get("until"))
+        return super()._is_new(parent) and not self._cut.has_seen(parent)
 
     def _is_left(self, parent: Parent) -> bool:
         """Whether a parent is due, and was not dealt with before the run was cut."""
-        if not self._wants(parent):
-            return False
-        if not self._cut or parent.key in self._cut.get("ask", ()):
-            return True
-        if self._cut.get("read", {}).get(parent.key) == parent.changed:
-            return False
-        return not self._is_decided(parent) or at_or_after(parent.changed, self._cut.get("as_of"))
+        return self._wants(parent) and self._cut.leaves(parent)
 
     # -- while the feed is written, in the main thread --------------------------------------------
 
     def hears(self, key: str, when: str | None) -> None:
         """Take note of an entry of the feed."""
-        fed = self._fed.get(key)
-        if fed is not None and when and (fed.latest is None or at_or_after(when, fed.latest)):
-            fed.latest = when
+        self._told.entry(key, when)
 
     def hears_child(self, key: str, child: Row) -> bool:
         """Take note of a child in the feed; whether it is to be written."""
-        deleted = bool(child.get("deleted"))
-        self._shows_deleted |= deleted
-        self._shows_edited |= not deleted and _edited(child)
-        fed, number = self._fed.get(key), child.get("id")
-        if fed is None or any(number in ids for ids in self._ids):
-            return False  # not of a new parent, or it moved to the next page
-        self._ids[0].add(number)
-        fed.children += not deleted
-        fed.fingerprint += fingerprint(child)
-        self.hears(key, child.get("updated_on"))
-        return True
-
-    @property
-    def _proven(self) -> bool:
-        """Whether the feed showed that deleted children are in it, and edited ones as they are."""
-        return self._shows_deleted and self._shows_edited
+        return self._told.child(key, child)
 
     def heard_page(self, page: Page, oldest: str | None) -> None:
         """Note that a page of the feed is written, and how far down that is."""
-        self._ids = (set(), self._ids[0])
-        if page.about is None:
-            self._until = oldest if self._until != "" else ""
-        elif page.after is None:
-            self._alone.add(page.about)
+        self._told.page(page, oldest)
 
     def heard_all(self, *, failed: bool) -> None:
         """Note that the feed is written to its end, or cannot be read."""
         if not self._heard.finished:
-            self._failed = failed
+            self._told.failed = failed
             self._heard.finish()
             self._ready.finish()
 
@@ -251,7 +193,7 @@ class FromFeedPass(ChangedParentsPass):
             if sampled:
                 yield Until(self._results)
                 self._trust.compared(self._results)
-            if self._proven:
+            if self._told.proves:
                 self._trust.proven()
             self._decided.finish()
             for parent in self._feed:
@@ -262,24 +204,16 @@ class FromFeedPass(ChangedParentsPass):
         finally:
             self._decided.finish()
 
-    def _covered(self, parent: Parent) -> bool:
-        """Whether the feed told all about a parent, if it is whole at all."""
-        fed = self._fed.get(parent.key)
-        if fed is None or self._failed or self._until is None:
-            return False
-        whole = parent.key in self._alone or at_or_after(parent.created, self._until)
-        return whole and fed.children == fed.expected
-
     def _asks(self) -> list[str]:
         """Return the parents whose own lists must be read, in the order of their cursor."""
         trusted = self._trust.whole is True
         asks = [
             one
             for one in self._parents.values()
-            if (self._is_left(one) and not self._covered(one) if trusted else self._wants(one))
+            if (self._is_left(one) and not self._told.covers(one) if trusted else self._wants(one))
         ]
         asks.sort(key=lambda one: (self._cursor(one), one.key))
-        left = [key for key in self._cut.get("ask", ()) if key not in self._parents]
+        left = [key for key in self._cut.ask if key not in self._parents]
         return [*left, *(one.key for one in asks)]
 
     def _samples(self) -> dict[str, int]:
@@ -287,22 +221,17 @@ class FromFeedPass(ChangedParentsPass):
 
         First those that changed later than the feed tells: it may not show them as they are.
         """
-        if self._trust.whole is not None and not self._proven:
+        if self._trust.whole is not None and not self._told.proves:
             return {}
-        told: dict[str, str] = dict(self._cut.get("sample", {}))
-        found = {key: int(print_, 16) for key, print_ in told.items() if key in self._parents}
-        covered = [one for one in self._parents.values() if self._covered(one)]
-        odd = [one for one in covered if self._changed_later(one)]
+        told = self._cut.sample.items()
+        found = {key: int(print_, 16) for key, print_ in told if key in self._parents}
+        covered = [one for one in self._parents.values() if self._told.covers(one)]
+        odd = [one for one in covered if self._told.is_behind(one)]
         counter = self._strategy.unless_zero or ""
         covered.sort(key=lambda one: (one not in odd, -one.counts.get(counter, 0), one.key))
-        many = min(len(odd), ODD_SAMPLES) if self._proven else self._trust.samples
-        found |= {one.key: self._fed[one.key].fingerprint for one in covered[:many]}
+        many = min(len(odd), ODD_SAMPLES) if self._told.proves else self._trust.samples
+        found |= {one.key: self._told.fingerprint_of(one) for one in covered[:many]}
         return found
-
-    def _changed_later(self, parent: Parent) -> bool:
-        """Whether a parent changed later than the feed tells."""
-        latest = self._fed[parent.key].latest
-        return latest is None or not at_or_after(latest, earlier(parent.changed, _MOMENT))
 
     def _below(self, parent: Parent, since: str | None = None) -> Iterator[Reading]:
         for reading in super()._below(parent, since):
@@ -351,10 +280,10 @@ class FromFeedPass(ChangedParentsPass):
         self._keep_trust()
         if not self.feeds:
             return super().checkpoint()
-        if self._until is None or self._failed:
+        if self._told.until is None or self._told.failed:
             return None
         state = {key: value for key, value in self.before.items() if key != "context"}
-        cut: State = {"as_of": self._cut.get("as_of") or self._feed.as_of, "until": self._until}
+        cut: State = {"until": self._told.until}
         if self._to_ask is not None:
             cut |= {"ask": list(self._to_ask), "until": ""}
         else:
@@ -363,8 +292,8 @@ class FromFeedPass(ChangedParentsPass):
                 one.key
                 for one in self._parents.values()
                 if self._is_left(one)
-                and not self._covered(one)
-                and (heard or one.key not in self._fed or at_or_after(one.created, self._until))
+                and not self._told.covers(one)
+                and (heard or not self._told.goes_on_about(one))
             ]
             if self._trust.whole is None:
                 sample = self._samples().items()
@@ -372,15 +301,10 @@ class FromFeedPass(ChangedParentsPass):
             if heard:
                 cut["until"] = ""
             else:
-                cut["open"] = {
-                    key: (fed.children, f"{fed.fingerprint % 2**64:x}")
-                    for key, fed in self._fed.items()
-                    if fed.children and not at_or_after(self._parents[key].created, self._until)
-                }
-        covered = {key: one.changed for key, one in self._parents.items() if self._covered(one)}
-        read = {**self._cut.get("read", {}), **covered, **self._asked}
-        late = {key: changed for key, changed in read.items() if at_or_after(changed, cut["as_of"])}
-        return {**state, "cut": {**cut, "read": late} if late else cut}
+                cut["open"] = self._told.so_far(self._parents.values())
+        covered = {key: one.changed for key, one in self._parents.items() if self._told.covers(one)}
+        read = {**covered, **self._asked}
+        return {**state, "cut": self._cut.moved_on(cut, read, self._feed.as_of)}
 
     def bookmark(self) -> State | None:
         """Return the moment that the list of the parents describes."""
@@ -390,15 +314,3 @@ class FromFeedPass(ChangedParentsPass):
     def _keep_trust(self) -> None:
         if self._trust.whole is not None:
             self.stream.stream_state["feed_is_whole"] = self._trust.whole
-
-
-def _edited(child: Mapping[str, Any]) -> bool:
-    """Whether a child changed after it was made; that takes Bitbucket milliseconds."""
-    updated = child.get("updated_on")
-    return bool(updated) and at_or_after(earlier(updated, _MOMENT), child.get("created_on"))
-
-
-def fingerprint(child: Mapping[str, Any]) -> int:
-    """Return what must be the same of a child in the feed and in its own list."""
-    facts = [child.get("id"), bool(child.get("deleted")), child.get("updated_on")]
-    return digest([*facts, bool(child.get("resolution"))])

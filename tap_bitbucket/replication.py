@@ -11,10 +11,13 @@ from tap_bitbucket.incremental.feed_trust import FeedTrust
 from tap_bitbucket.incremental.passes import Context, Row, Strategy
 from tap_bitbucket.plan import Until
 from tap_bitbucket.relations import RelatedStream
-from tap_bitbucket.state import State
+from tap_bitbucket.state import State, is_at
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
+
+_DAY = 86_400.0
+"""How much a moment may lie ahead: clocks differ."""
 
 
 class ReplicatedStream(RelatedStream):
@@ -181,9 +184,16 @@ class ReplicatedStream(RelatedStream):
         return frozenset(("repository_uuid",))
 
     def cursor_of(self, row: Row) -> str | None:
-        """Return a row's cursor."""
+        """Return a row's cursor; None where it is no moment, or one that is still to come.
+
+        As a bookmark it would leave out all that comes until then.
+        """
         value: str | None = row.get(self.replication_key or "")
-        return value
+        return value if is_at(value, self._tap.session.now() + _DAY) else None
+
+    def placed_of(self, row: Row) -> str | None:
+        """Return the latest moment that a row's place in its list may stand for."""
+        return self.cursor_of(row)
 
     def changed_of(self, row: Row) -> str | None:
         """Return when a row last changed, where it tells more than the cursor does."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
@@ -24,6 +25,8 @@ State = dict[str, Any]
 SECONDS_BETWEEN_STATES = 10.0
 """A target saves a STATE only when all rows before it are stored: more of them are waste."""
 
+_LEAP = re.compile(r"(.*\d[T ]\d\d:59):60(.*)", re.DOTALL)
+
 
 def moment(value: str | None) -> datetime | None:
     """Parse an ISO 8601 time; without a zone it is UTC, nanoseconds are cut.
@@ -37,11 +40,15 @@ def moment(value: str | None) -> datetime | None:
 @functools.lru_cache(maxsize=1024)
 def _moment(value: str) -> datetime:
     text = value.strip().replace("Z", "+00:00").replace("z", "+00:00")
+    # A leap second, which no clock of Python's has, is the moment after the second before it.
+    leap = _LEAP.match(text)
+    if leap:
+        text = f"{leap[1]}:59{leap[2]}"
     head, dot, tail = text.partition(".")
     if dot:
         digits = len(tail) - len(tail.lstrip("0123456789"))
         text = f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
-    parsed = datetime.fromisoformat(text)
+    parsed = datetime.fromisoformat(text) + timedelta(seconds=1 if leap else 0)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 
 
@@ -57,23 +64,32 @@ def iso(value: datetime) -> str:
 
 def earlier(value: str | None, seconds: float) -> str | None:
     """Return a time moved back; None, which is the beginning, if there is no such time."""
-    parsed = moment(value)
     try:
+        parsed = moment(value)
         return None if parsed is None else iso(parsed - timedelta(seconds=seconds))
-    except OverflowError:
+    except (OverflowError, ValueError):
         return None
 
 
 def at_or_after(value: str | None, floor: str | None) -> bool:
     """Whether ``value`` is not before ``floor``; no floor lets everything through."""
-    limit = moment(floor)
-    if limit is None:
-        return True
     try:
+        limit = moment(floor)
+        if limit is None:
+            return True
         parsed = moment(value)
     except ValueError:
         return True
     return parsed is not None and parsed >= limit
+
+
+def is_at(value: str | None, latest: float) -> bool:
+    """Whether a text is a moment, and one that had come at a moment (epoch seconds)."""
+    try:
+        parsed = moment(value)
+    except ValueError:
+        return False
+    return parsed is not None and parsed.timestamp() <= latest
 
 
 def _partition_key(context: Mapping[str, Any] | None) -> tuple[tuple[str, Any], ...]:

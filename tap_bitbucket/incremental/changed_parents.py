@@ -154,6 +154,8 @@ class ChangedParentsPass(Pass):
     def _wants(self, parent: Parent) -> bool:
         if parent.key in self._remembered and not self._strategy.quietly:
             return True
+        if parent.unfinished and self._bookmark is not None:
+            return True  # one that had ended and goes on again tells no moment of that
         if not at_or_after(parent.changed, self.floor):
             return False
         if not parent.unfinished and self._seen.known(parent.key, parent.changed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -149,12 +150,28 @@ class NewestFirstPass(Pass):
         return listing
 
     _oldest_listed: str | None = None
+    _top_is_cut = False
+
+    @property
+    def _reached(self) -> str | None:
+        """Return the newest cursor down from which all is read."""
+        newest: str | None = self._resume.get("newest") if self._top_is_cut else self._newest
+        return newest
 
     def _go_on(self, floor: str | None) -> Iterator[Page]:
-        """Yield what came since a run was cut, and then what it did not come to."""
-        for page in self._list(earlier(self._resume.get("newest"), OVERLAP)):
+        """Yield what came since a run was cut, and then what it did not come to.
+
+        If the overlap alone is longer than what a run may read, it would never come further down:
+        then the bookmark stays, for the next round to read it.
+        """
+        most = max(1, (self.stream.config.get("max_requests") or math.inf) // 4)
+        top = self._list(earlier(self._resume.get("newest"), OVERLAP))
+        for number, page in enumerate(top, 1):
             page.about = _TOP
             yield page
+            if number >= most:
+                self._top_is_cut = True
+                break
         self._oldest_listed = self._resume.get("oldest")
         rest = going_on(self._listing(), self._resume.get("from"))
         if rest is None:
@@ -183,7 +200,7 @@ class NewestFirstPass(Pass):
 
     def _cursor(self, raw: msgspec.Raw) -> str | None:
         row = msgspec.json.decode(raw)
-        cursor = self.stream.cursor_of(row) if isinstance(row, dict) else None
+        cursor = self.stream.placed_of(row) if isinstance(row, dict) else None
         return cursor or None
 
     def _read_again(self) -> Iterator[Page]:
@@ -257,7 +274,7 @@ class NewestFirstPass(Pass):
             return None
         after = self._written.after
         resume: State = {
-            "newest": self._newest,
+            "newest": self._reached,
             "oldest": self.oldest,
             "from": after.target if after else None,
         }
@@ -274,9 +291,9 @@ class NewestFirstPass(Pass):
             return {**before, **self._gate_state()}
         state: dict[str, Any] = {
             "replication_key": self._strategy.replication_key,
-            "replication_key_value": self._newest,
+            "replication_key_value": self._reached,
         }
-        if self._newest is None:
+        if self._reached is None:
             state = {}
         seen = self._seen.since(floor_of(self.stream, state, OVERLAP) if state else None)
         optional: Mapping[str, Any] = {
@@ -288,8 +305,8 @@ class NewestFirstPass(Pass):
         return {**state, **told, **self._gate_state()}
 
     def _gate_state(self) -> State:
-        if not self._strategy.gate:
-            return {}
+        if not self._strategy.gate or self._top_is_cut:
+            return {}  # where the top was cut, the next run looks whatever the gate says
         gate = self.stream.directory.feed(self._strategy.gate, self.context)
         seen = Seen({}, again=False)
         for parent in gate:

@@ -153,6 +153,15 @@ class PullRequestActivity(PullRequestStream):
         """Return when it happened; the date stands inside the entry."""
         return entry_of(row)[1].get("date") or entry_of(row)[1].get("created_on")
 
+    def placed_of(self, row: Row) -> str | None:
+        """Return when it was last changed: a draft is listed by when it was published."""
+        value: str | None = entry_of(row)[1].get("updated_on")
+        return value or self.cursor_of(row)
+
+    def changed_of(self, row: Row) -> str | None:
+        """Return when it was last changed: a draft that is published keeps its creation."""
+        return self.placed_of(row)
+
     def key_of(self, row: Row) -> str:
         """Return what identifies an entry, which has no id."""
         return " ".join(str(row[key]) for key in self.primary_keys if key != "repository_uuid")

@@ -176,6 +176,8 @@ class CommandLine(Tap):
             cls.refuse(str(error))
         except (MapExpressionError, StreamMapConfigError) as error:
             cls.refuse(f"The setting 'stream_maps' cannot be used: {error}")
+        except RecursionError:
+            cls.refuse("The config, the catalog or the state is nested too deep to be read.")
         except OSError as error:
             cls.refuse_output(error)
         code = tap.exit_code

@@ -9,6 +9,8 @@ from typing import Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_bitbucket.catalog_shape import problem_of
+
 
 def json_option(stream: Any, what: str) -> Any:
     """Read a JSON option.
@@ -58,19 +60,9 @@ def check_catalog(catalog: Any) -> None:
     """
     if catalog is None:
         return
-    streams = catalog.get("streams")
-    usable = isinstance(streams, list) and all(
-        isinstance(stream, dict)
-        and isinstance(stream.get("tap_stream_id"), str)
-        and isinstance(stream.get("schema"), dict)
-        and isinstance(stream.get("metadata", []), list)
-        for stream in streams
-    )
-    if not usable:
-        message = (
-            "The catalog cannot be used: 'streams' must be a list of objects with 'tap_stream_id' "
-            "and 'schema'. Make a new one with --discover."
-        )
+    problem = problem_of(catalog)
+    if problem is not None:
+        message = f"The catalog cannot be used: {problem}. Make a new one with --discover."
         raise ConfigValidationError(message, errors=[message])
 
 
@@ -90,13 +82,33 @@ def check_json_file(file: Path, what: str) -> None:
 
 
 def _json_object(text: str, name: str, what: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        message = (
+            f"The {what} file '{name}' begins with a byte order mark, which JSON has not: save it "
+            "as UTF-8 without one."
+        )
+        raise ConfigValidationError(message, errors=[message])
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         message = f"The {what} file '{name}' is not JSON (see {place})."
         raise ConfigValidationError(message, errors=[message]) from None
+    # Of settings it can be said which one has it.
+    if what != "config" and "\\ud" in text.lower() and not _is_text(value):
+        advice = "Make a new one with --discover" if what == "catalog" else "Give the last good one"
+        message = f"The {what} file '{name}' has half a character in it. {advice}."
+        raise ConfigValidationError(message, errors=[message])
     if not isinstance(value, dict):
         message = f"The {what} file '{name}' must hold a JSON object, not a {type(value).__name__}."
         raise ConfigValidationError(message, errors=[message])
     return value
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value can be written as text again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ from tap_bitbucket.settings import shard_of
 
 if TYPE_CHECKING:
     from tap_bitbucket.tap import TapBitbucket
+
+logger = logging.getLogger("tap-bitbucket")
+
+_FILTERS = ("repositories", "exclude_repositories", "projects", "repository_query", "shard")
 
 
 class Partitions:
@@ -44,6 +49,10 @@ class Partitions:
             except SkipPartition:
                 # Reported where the list is read; what is missing must not look deleted.
                 self._tap.reconciliation.unknown.add("repositories")
+        if not found and "repositories" not in self._tap.reconciliation.unknown:
+            given = [repr(name) for name in _FILTERS if self._tap.config.get(name)]
+            if given:
+                logger.warning("There is no repository that %s let through.", " and ".join(given))
         return list(found.values())
 
     @cached_property

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from singer_sdk.singerlib import CatalogEntry, SelectionMask
+from singer_sdk.streams import Stream
 
 from tap_bitbucket.rows import DISPLACED
 from tap_bitbucket.schemas import ITEMS, Path, StreamSchema, walk
+from tap_bitbucket.showing import shown
 
 
 def is_chosen(entry: CatalogEntry) -> bool:
@@ -21,11 +23,17 @@ def is_chosen(entry: CatalogEntry) -> bool:
     return bool(root.selected_by_default if root.selected is None else root.selected)
 
 
-def strangers(catalog: Mapping[str, CatalogEntry] | None, streams: Iterable[str]) -> Iterator[str]:
+def strangers(
+    catalog: Mapping[str, CatalogEntry] | None, streams: Mapping[str, Stream]
+) -> Iterator[str]:
     """Yield a sentence for what only the catalog has, and one for what only the tap has."""
     if catalog is None:
         return
     known = set(streams)
+    for name in sorted(known.intersection(catalog)):
+        yield from _overruled(catalog[name], streams[name])
+    if not any(is_chosen(catalog[name]) for name in known.intersection(catalog)):
+        yield "The catalog selects no stream: there is nothing to read."
     chosen = sorted(name for name in catalog if name not in known and is_chosen(catalog[name]))
     if chosen:
         yield f"The catalog selects what there is not: {_some(chosen)}. It is left out."
@@ -34,6 +42,23 @@ def strangers(catalog: Mapping[str, CatalogEntry] | None, streams: Iterable[str]
         yield (
             f"The catalog does not know {_some(new)}: not read. Make a new catalog with "
             "--discover to select what is new."
+        )
+
+
+def _overruled(entry: CatalogEntry, stream: Stream) -> Iterator[str]:
+    """Yield what a catalog says of a stream and the tap does not do."""
+    root = entry.metadata.root
+    if root.selected is None and root.selected_by_default is None:
+        yield f"The catalog does not say whether '{stream.name}' is selected: it is not read."
+    keys = entry.key_properties or root.table_key_properties
+    if keys and sorted(keys) != sorted(stream.primary_keys or ()):
+        told = ", ".join(stream.primary_keys or ())
+        yield f"The catalog gives '{stream.name}' other keys than it has: they stay {told}."
+    method = entry.replication_method or root.forced_replication_method
+    if method not in {None, "INCREMENTAL", "FULL_TABLE"}:
+        yield (
+            f"The catalog asks for {shown(method)} of '{stream.name}': it is read as usual; "
+            "FULL_TABLE would read it whole."
         )
 
 

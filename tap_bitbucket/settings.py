@@ -9,7 +9,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 _STRINGS = th.ArrayType(th.StringType)
-SHARD = re.compile(r"^(\d+)/([1-9]\d*)$")
+SHARD = re.compile(r"^([0-9]{1,9})/([1-9][0-9]{0,8})\Z")
 
 
 def _credentials(*, titled: bool) -> list[th.Property[Any]]:
@@ -172,7 +172,7 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86_400),
         default=60,
         title="Request timeout",
         description="Seconds to wait for an answer.",

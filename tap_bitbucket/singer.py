@@ -7,23 +7,29 @@ Underscored names of the SDK are overridden here and in ``tap.py`` only; that is
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Generator
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import ConfigValidationError, MapExpressionError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import StreamMap
-from singer_sdk.singerlib import MetadataMapping, RecordMessage
+from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage
+from singer_sdk.singerlib.catalog import Metadata
 from singer_sdk.streams import Stream
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_bitbucket.schemas import StreamSchema
-from tap_bitbucket.selection import deselected, topmost
+from tap_bitbucket.selection import deselected, is_chosen, topmost
 from tap_bitbucket.state import IndexedStateManager
 
 if TYPE_CHECKING:
     from tap_bitbucket.tap import TapBitbucket
+
+_NAME = re.compile(r"[\w-]+")
+"""What can be told to Bitbucket as the name of a property."""
 
 
 class SingerStream(Stream):
@@ -41,6 +47,7 @@ class SingerStream(Stream):
         self._described = described
         super().__init__(tap, schema=described.published, name=name)
         self._cuts: list[tuple[str, ...]] | None = None
+        self._keys_restored = False
         self._schema_written = False
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
@@ -75,13 +82,39 @@ class SingerStream(Stream):
             self._mask = None
         return metadata
 
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what a catalog selects; keys stay, for all that is read is found by them.
+
+        Raises:
+            ConfigValidationError: The catalog describes rows without a key.
+        """
+        keys, cursor = list(self.primary_keys or ()), self.replication_key
+        super().apply_catalog(catalog)
+        entry = catalog.get_stream(self.name)
+        if entry is None:
+            return
+        self.primary_keys, self.replication_key = keys, cursor
+        self._keys_restored = list(entry.key_properties or ()) != keys
+        for key in keys:
+            one = entry.metadata.get(("properties", key))
+            if one is not None and one.inclusion is not Metadata.InclusionType.AUTOMATIC:
+                one.inclusion, self._keys_restored = Metadata.InclusionType.AUTOMATIC, True
+        lacking = [key for key in keys if key not in (entry.schema.properties or {})]
+        if lacking and is_chosen(entry):
+            message = (
+                f"The catalog cannot be used: the schema of '{self.name}' lacks its key "
+                f"'{lacking[0]}'. Make a new one with --discover."
+            )
+            raise ConfigValidationError(message, errors=[message])
+
     @property
     def stream_maps(self) -> list[StreamMap]:
         """Return the stream maps; those of what was not selected at first are made now."""
-        if self._tap.mapper is not None and self.name not in self._tap.mapper.stream_maps:
-            self._tap.mapper.register_raw_stream_schema(
-                self.name, get_selected_schema(self.name, self.schema, self.mask), self.primary_keys
-            )
+        mapper = self._tap.mapper
+        if mapper is not None and (self._keys_restored or self.name not in mapper.stream_maps):
+            self._keys_restored = False
+            schema = get_selected_schema(self.name, self.effective_schema, self.mask)
+            mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
         return super().stream_maps
 
     @property
@@ -92,7 +125,8 @@ class SingerStream(Stream):
             named = [
                 crumb[1::2]
                 for crumb, selected in self.mask.items()
-                if crumb and not selected and set(crumb[::2]) == {"properties"}
+                if not selected and len(crumb) % 2 == 0 and set(crumb[::2]) == {"properties"}
+                if all(map(_NAME.fullmatch, crumb[1::2]))
             ]
             self._cuts = topmost([*deselected(self._described, self.mask), *named])
         return self._cuts
@@ -127,7 +161,13 @@ class SingerStream(Stream):
         decode and encode it. ``post_process`` has cut that, by paths that are known beforehand.
         """
         for stream_map in self.stream_maps:
-            mapped = stream_map.transform(record)
+            try:
+                mapped = stream_map.transform(record)
+            except Exception as error:  # noqa: BLE001 - see below
+                # An expression may raise whatever its values do.
+                kind = "" if isinstance(error, MapExpressionError) else f"{type(error).__name__}: "
+                message = f"in a row of '{self.name}', {kind}{error}"
+                raise MapExpressionError(message) from None
             if mapped is not None:
                 yield RecordMessage(
                     stream=stream_map.stream_alias,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypedDict
 
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_bitbucket.resumption import problem_of
+from tap_bitbucket.showing import shown
 from tap_bitbucket.state import moment
+
+logger = logging.getLogger("tap-bitbucket")
+
+_FAR = timedelta(days=366)
+"""How far ahead of a machine's clock no bookmark can be; the clock may be wrong by less."""
+
+_AHEAD = timedelta(days=1)
+"""How far ahead of a machine's clock a bookmark is odd."""
 
 _TEXTS = ("unfinished", "heads", "known", "anchors", "window_heads", "later_heads")
 _MAPS = ("seen", "gate_seen")
@@ -74,6 +85,13 @@ def check(state: object) -> None:
             "this tap. Give the last good one, or none to read everything again."
         )
         raise ConfigValidationError(summary, errors=[summary])
+    stream = _ahead(state)  # type: ignore[arg-type]  # it has no problem, so it is an object
+    if stream is not None:
+        logger.warning(
+            "The state has a bookmark of %s in the future: what happens until then is left out, "
+            "unless it is this machine's clock that is wrong.",
+            shown(stream),
+        )
 
 
 def _problem(state: object) -> str | None:
@@ -153,10 +171,23 @@ def _is_hexadecimal(text: str) -> bool:
 def _no_moment(stream: str, partition: Mapping[str, Any], name: str) -> str | None:
     value = partition.get(name)
     try:
-        if value is not None:
-            moment(value)
+        when = None if value is None else moment(value)
     except (ValueError, AttributeError, TypeError):
-        return f"'{value}', the {name} of '{stream}', is not a date-time"
+        return f"{shown(value)}, the {name} of {shown(stream)}, is not a date-time"
+    if when is not None and when > datetime.now(timezone.utc) + _FAR:
+        return f"{shown(value)}, the {name} of {shown(stream)}, lies far in the future"
+    return None
+
+
+def _ahead(state: Mapping[str, Any]) -> str | None:
+    """Return which stream has a bookmark that this machine's clock has not come to by far."""
+    latest = datetime.now(timezone.utc) + _AHEAD
+    for stream, bookmark in state.get("bookmarks", {}).items():
+        for partition in [bookmark, *bookmark.get("partitions", [])]:
+            when = moment(partition.get("replication_key_value"))
+            if when is not None and when > latest:
+                name: str = stream
+                return name
     return None
 
 

@@ -20,6 +20,7 @@ from tap_bitbucket.plan import Reading
 from tap_bitbucket.rows import CLONE, without_user_info
 from tap_bitbucket.scopes import RepositoryStream, WorkspaceStream
 from tap_bitbucket.settings import shard_of
+from tap_bitbucket.showing import shown
 from tap_bitbucket.streams.workspaces import unknown_workspace
 
 
@@ -69,8 +70,8 @@ class Repositories(WorkspaceStream):
 
     def narrow(self, listing: Listing, condition: str | None) -> None:
         """Add the filter of the settings, which is never left out."""
-        query = self.config.get("repository_query")
-        if query is None:
+        query = (self.config.get("repository_query") or "").strip()
+        if not query:
             super().narrow(listing, condition)
             return
         both = f"({query}) AND {condition}" if condition else query
@@ -86,7 +87,7 @@ class Repositories(WorkspaceStream):
                 raise unknown_workspace(listing.request.path.rpartition("/")[2]) from None
             query = self.config.get("repository_query")
             if error.status == 400 and query:  # noqa: PLR2004
-                message = f"{error}. Check the setting 'repository_query': {query!r}"
+                message = f"{error}. Check the setting 'repository_query': {shown(query)}"
                 raise Fatal(message) from None
             raise
 

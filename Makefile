@@ -2,7 +2,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 RUN := $(UV) run --quiet
 
-.PHONY: demo sync test browser bench bench-tokens lint types docs clean
+.PHONY: demo sync test test-airflow browser bench bench-tokens lint types audit docs clean
 
 # Try it: a made-up workspace into an embedded PostgreSQL. `make demo ARGS=--fresh` starts over.
 demo: | $(UV)
@@ -16,6 +16,11 @@ sync: | $(UV)
 # As many processes as there are processors, each with whole files. One file: ARGS="-n0 tests/test_cli.py"
 test: browser | $(UV)
 	$(RUN) --group test pytest -n auto --dist loadfile $(ARGS)
+
+# The example for Airflow with a scheduler, Redis and two workers, of which one is killed.
+test-airflow: | $(UV)
+	@scripts/redis.sh
+	$(RUN) --group test pytest -m celery tests/airflow $(ARGS)
 
 # The tests of the consent page click in Chromium; where it is missing, apt-get installs it.
 browser:
@@ -35,6 +40,10 @@ lint: | $(UV)
 
 types: | $(UV)
 	$(RUN) --group lint mypy
+
+# Has a package that is installed with the tap a weakness that is known? Asks PyPI.
+audit: | $(UV)
+	@scripts/audit.sh $(UV) $(ARGS)
 
 # Write again what is generated from the code: meltano.yml, plugin.yml, README's tables, ...
 docs: | $(UV)

@@ -9,13 +9,22 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from scripts.tables import choices, kind_of, plain, settings_table, streams_table
+from scripts import airflow_project, contract
+from scripts.pages import page_names, stream_pages
+from scripts.tables import (
+    choices,
+    kind_of,
+    plain,
+    settings_table,
+    streams_list,
+    streams_table,
+)
 from tap_bitbucket.login.commands import auth
 from tap_bitbucket.tap import TapBitbucket
 
@@ -170,13 +179,35 @@ def meltano_yml() -> str:
     return template + _yaml(extractors) + target
 
 
+def airflow_yml() -> str:
+    """Return the project file of the example for Airflow."""
+    template = (ROOT / "scripts" / "meltano.yml.airflow").read_text(encoding="utf-8")
+    target = (ROOT / "scripts" / "meltano.yml.target").read_text(encoding="utf-8")
+    tap = definition(f"{TapBitbucket.package_name}[database]")
+    return template + _yaml({"plugins": {"extractors": airflow_project.extractors(tap)}}) + target
+
+
 def plugin_yml() -> str:
-    """Return the definition for ``meltano add --from-ref``."""
+    """Return the definition for ``meltano add --from-ref``.
+
+    That command drops the `select` of a definition, but keeps that of a definition's variant.
+    """
+    variant = definition(TapBitbucket.package_name or "")
+    found = {name: variant.pop(name) for name in ("name", "namespace", "label")}
     head = (
         "# For `meltano add tap-bitbucket --from-ref`. Written by scripts/documents.py.\n"
-        "# That command leaves out `select`: copy it to the plugin in your meltano.yml.\n"
+        "# All but the names is in the one variant, for only there the command keeps `select`,\n"
+        "# without which Meltano would select everything.\n"
     )
-    return head + _yaml(definition(TapBitbucket.package_name or ""))
+    return head + _yaml({**found, "variants": [variant]})
+
+
+def target_yml() -> str:
+    """Return the definition of the target for ``meltano add``, which else asks Meltano's Hub."""
+    text = (ROOT / "scripts" / "meltano.yml.target").read_text(encoding="utf-8")
+    head = "# For `meltano add target-postgres --from-ref`. Written by scripts/documents.py.\n"
+    (target,) = yaml.safe_load(text)["loaders"]
+    return head + _yaml(target)
 
 
 def env_example() -> str:
@@ -220,33 +251,59 @@ def _lines(stream: Json) -> str:
     return text.replace('"METADATA"', "[\n" + ",\n".join(metadata) + "\n ]")
 
 
-def readme() -> str:
-    """Return README with its tables as they must be."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    tables = {"streams": streams_table(catalog()), "settings": settings_table(settings())}
-    for name, table in tables.items():
+_USUAL = (
+    "workspaces", "repositories", "projects", "start_date", "email", "api_token", "access_token",
+    "client_id", "client_secret", "credentials", "token_store", "concurrency", "on_rate_limit",
+    "max_requests", "max_duration", "reconcile_every", "layout", "shard", "fail_on_skipped",
+)  # fmt: skip
+"""The settings that README has."""
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """Return the tables that are part of written documents, by the names of their places."""
+    usual = {name: one for name, one in settings().items() if name in _USUAL}
+    return {
+        "README.md": {"streams": streams_list(), "settings": settings_table(usual)},
+        "docs/streams.md": {"streams": streams_table(catalog())},
+        "docs/settings.md": {"settings": settings_table(settings())},
+    }
+
+
+def filled(document: str) -> str:
+    """Return a document with its tables as they must be."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for name, table in tables()[document].items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
         whole = f"{begin}\n\n{table}\n\n{end}"
         text, found = re.subn(pattern, lambda _, w=whole: w, text, flags=re.DOTALL)  # type: ignore[misc]
         if found != 1:
-            message = f"README.md must have {begin} and {end} once"
+            message = f"{document} must have {begin} and {end} once"
             raise ValueError(message)
     return text
+
+
+def _page(name: str) -> str:
+    return stream_pages(catalog())[name]
 
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "meltano.yml": meltano_yml,
     "plugin.yml": plugin_yml,
+    "examples/airflow/meltano.yml": airflow_yml,
+    "examples/meltano/target-postgres.yml": target_yml,
     ".env.example": env_example,
     "catalog.example.json": catalog_example,
-    "README.md": readme,
+    contract.PLACE: lambda: contract.document(catalog()),
+    **{name: partial(filled, name) for name in tables()},
+    **{name: partial(_page, name) for name in page_names()},
 }
 
 
 def main() -> None:
     """Write all documents."""
     for name, make in DOCUMENTS.items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
         (ROOT / name).write_text(make(), encoding="utf-8")
 
 

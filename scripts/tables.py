@@ -1,4 +1,4 @@
-"""README's tables of streams and settings, from the code."""
+"""The tables of streams and settings in the documents, from the code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def plain(text: str) -> str:
 
 
 def settings_table(settings: Mapping[str, Json]) -> str:
-    """Return README's table of settings."""
+    """Return a table of settings."""
     rows = []
     for name, setting in settings.items():
         default = setting.get("default")
@@ -52,10 +52,10 @@ def settings_table(settings: Mapping[str, Json]) -> str:
         kind = " or ".join(f"`{value}`" for value in choices(setting)) or kind_of(setting)
         secret = ", secret" if setting.get("secret") else ""
         rows.append((f"`{name}`", kind + secret, shown, plain(setting.get("description", ""))))
-    return _table(("Setting", "Type", "Default", "What it does"), rows)
+    return table(("Setting", "Type", "Default", "What it does"), rows)
 
 
-_AREAS = {
+AREAS = {
     "Workspaces and people": ("workspaces", "users", "current_user"),
     "Projects": ("projects",),
     "Repositories": (
@@ -69,32 +69,47 @@ _AREAS = {
     ),
     "Snippets": ("snippets",),
 }
-"""Where README shows the streams of a module."""
+"""Where the documents show the streams of a module."""
+
+
+def streams_of(area: str) -> list[tuple[str, type[BitbucketStream]]]:
+    """Return the streams of an area, by name."""
+    return [
+        (name, stream)
+        for module in AREAS[area]
+        for name, stream in REGISTRY.items()
+        if stream.__module__.rpartition(".")[2] == module
+    ]
 
 
 def streams_table(catalog: Json) -> str:
-    """Return README's tables of streams, one for each area of Bitbucket."""
+    """Return the tables of streams, one for each area of Bitbucket."""
     described = {
         stream["tap_stream_id"]: stream["schema"]["description"] for stream in catalog["streams"]
     }
     parts = []
-    for area, modules in _AREAS.items():
-        found = [
-            (name, stream)
-            for module in modules
-            for name, stream in REGISTRY.items()
-            if stream.__module__.rpartition(".")[2] == module
-        ]
+    for area in AREAS:
         rows = []
-        for name, stream in found:
+        for name, stream in streams_of(area):
             what = plain(described[name]).split(". ")[0].rstrip(".")
             keys = ", ".join(stream.primary_keys)
             scopes = (stream.scope or "none", token_scope(stream) or "none")
             rows.append((f"`{name}`", what, keys, again(stream), cost(stream), *scopes, on(stream)))
         heads = ("Stream", "A row is", "Key", "Read again", "Requests")
         scopes = ("OAuth scope", "API token scope")
-        parts.append(f"### {area}\n\n" + _table((*heads, *scopes, "Default"), rows))
+        parts.append(f"## {area}\n\n" + table((*heads, *scopes, "Default"), rows))
     return "\n\n".join(parts)
+
+
+def streams_list() -> str:
+    """Return README's table of streams: their names."""
+    rows = []
+    for area in AREAS:
+        found = streams_of(area)
+        chosen = [f"`{name}`" for name, stream in found if stream.selected_by_default]
+        others = [f"`{name}`" for name, stream in found if not stream.selected_by_default]
+        rows.append((area, ", ".join(chosen), ", ".join(others)))
+    return table(("", "Read by default", "To be selected"), rows)
 
 
 def on(stream: type[BitbucketStream]) -> str:
@@ -102,7 +117,8 @@ def on(stream: type[BitbucketStream]) -> str:
     return "on" if stream.selected_by_default else "off, admin" if stream.admin else "off"
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
     heads = list(heads)
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in r] for r in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

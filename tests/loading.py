@@ -47,19 +47,21 @@ class Warehouse:
 
     Args:
         schema: Where all tables are made; empty for a schema per repository.
+        settings: More settings of the target.
     """
 
-    def __init__(self, uri: str, folder: Path, schema: str) -> None:
+    def __init__(self, uri: str, folder: Path, schema: str, **settings: Any) -> None:
         self._database = psycopg.connect(uri, autocommit=True)
         self._schema = schema
         self._config = folder / "target.json"
-        settings = {
+        whole = {
             "sqlalchemy_url": uri.replace("postgresql:", "postgresql+psycopg:", 1),
             "default_target_schema": schema,
             "hard_delete": True,
             "validate_records": False,  # it takes longer than all the rest
+            **settings,
         }
-        self._config.write_text(json.dumps(settings), encoding="utf-8")
+        self._config.write_text(json.dumps(whole), encoding="utf-8")
 
     def load(self, *runs: Run) -> None:
         """Load what runs wrote, one after the other."""
@@ -76,6 +78,12 @@ class Warehouse:
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
+
+    def ask(self, query: str) -> list[Row]:
+        """Run any SQL; return the rows, by column."""
+        with self._database.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def tables(self) -> dict[str, set[str]]:
         """Return the names of the tables in each schema."""
@@ -97,7 +105,7 @@ class Warehouse:
 
 
 @contextmanager
-def warehouse(schema: str = "bitbucket") -> Iterator[Warehouse]:
+def warehouse(schema: str = "bitbucket", **settings: Any) -> Iterator[Warehouse]:
     """Start a database with nothing in it.
 
     Not in a folder of pytest's: PostgreSQL runs as somebody else when the tests run as root.
@@ -105,7 +113,7 @@ def warehouse(schema: str = "bitbucket") -> Iterator[Warehouse]:
     with tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name:
         folder = Path(name)
         with embedded_postgres(folder / "postgres") as uri:
-            made = Warehouse(uri, folder, schema)
+            made = Warehouse(uri, folder, schema, **settings)
             try:
                 yield made
             finally:

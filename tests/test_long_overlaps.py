@@ -14,6 +14,7 @@ from tests.support import select
 
 STREAMS = ("repositories", "pull_requests", "pull_request_activity")
 
+
 @pytest.fixture
 def story(catalog: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
     """Tell of 170 pull requests with two entries each, that came within five minutes."""

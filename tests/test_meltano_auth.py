@@ -30,6 +30,7 @@ class MeltanoProject:
         assert keys is not None
         self.folder = folder
         plugin = yaml.safe_load((PROJECT / "plugin.yml").read_text(encoding="utf-8"))
+        plugin |= plugin.pop("variants")[0]
         del plugin["pip_url"]
         command = folder / "tap-bitbucket"
         run = f'PYTHONPATH="{PROJECT}" exec "{sys.executable}" -m tap_bitbucket "$@"'
@@ -123,6 +124,8 @@ def test_every_command_is_described() -> None:
         described: dict[str, Any] = yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
         if "plugins" in described:
             (described,) = described["plugins"]["extractors"]
+        else:
+            (described,) = described["variants"]
         commands = described["commands"]
         assert {one for one in commands if commands[one]["args"].startswith("auth ")} == {
             *auth.commands

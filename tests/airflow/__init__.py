@@ -1,0 +1,1 @@
+"""The example for Airflow, in a real Airflow."""

@@ -40,7 +40,8 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """
     found = [*_no_text(config), *_stream_maps(config.get("stream_maps"))]
     found = found or [_sentence(error) for error in Draft7Validator(schema).iter_errors(config)]
-    return found or [*_beyond_the_schema(config)]
+    known = {name: value for name, value in config.items() if name in schema["properties"]}
+    return found or [*_beyond_the_schema(known)]
 
 
 def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -97,6 +98,29 @@ def make_private_directory(path: Path) -> None:
 def others_may_read(status: os.stat_result) -> bool:
     """Tell whether a file's mode lets its group or everybody read it."""
     return os.name != "nt" and bool(status.st_mode & READABLE_BY_OTHERS)
+
+
+def is_planted(path: Path) -> bool:
+    """Tell whether somebody else may have put this path into a folder that all may write to.
+
+    The kernel refuses to follow such links (protected_symlinks), but not to say where they lead.
+    """
+    path = path.absolute()
+    links = [one for one in path.parents if one.is_symlink()]
+    return os.name != "nt" and any(_is_from_others(one) for one in (path, *links))
+
+
+def _is_from_others(path: Path) -> bool:
+    try:
+        entry, folder = path.lstat(), path.parent.stat()
+    except OSError:
+        return False
+    return bool(folder.st_mode & stat.S_IWOTH) and entry.st_uid not in _trusted(folder)
+
+
+def _trusted(folder: os.stat_result) -> set[int]:
+    """Return whose entries of a folder are followed: the user's own, its owner's and root's."""
+    return {os.geteuid(), folder.st_uid, 0}
 
 
 def _to_disk(file: IO[bytes]) -> None:

@@ -28,6 +28,7 @@ WAYS_TO_SIGN_IN = (
     " refresh_token, or set oauth_grant to client_credentials)"
 )
 SEVERAL = "credentials"
+_LONGEST_EMAIL = 254
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,9 @@ def _api_token(given: Given) -> ApiToken:
         "api_token": "an Atlassian API token with Bitbucket scopes",
     }
     email, _ = (given.needed(name, what, needed) for name, what in needed.items())
-    if ":" in email:
-        message = f"{given.place}email has a colon in it: set the Atlassian account's address alone"
+    if ":" in email or len(email) > _LONGEST_EMAIL:
+        what = "has a colon in it" if ":" in email else "is too long"
+        message = f"{given.place}email {what}: set the Atlassian account's address alone"
         raise AuthenticationError(message)
     return ApiToken(email, given.token("api_token"))
 

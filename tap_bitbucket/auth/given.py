@@ -87,8 +87,11 @@ class Given:
             AuthenticationError: It is none, or has a user in it.
         """
         url = self.text(name) or default
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
             message = f"{self.place}{name} must be a plain http(s) address like {default}"
             raise AuthenticationError(message)
         return url

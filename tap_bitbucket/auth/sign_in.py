@@ -305,8 +305,13 @@ def code_in(pasted: str, state: str | None = None) -> str:
             " browser to, or the value after code= in it"
         )
         raise AuthenticationError(message)
-    query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query or text).items()}
-    return code_of(query, state)
+    return code_of(query_of(urlsplit(text).query or text), state)
+
+
+def query_of(text: str) -> dict[str, str]:
+    """Return the parameters of a callback; one that is given twice counts as empty (RFC 6749)."""
+    given = parse_qs(text)
+    return {name: values[0] if len(values) == 1 else "" for name, values in given.items()}
 
 
 def code_of(query: Mapping[str, str], state: str | None) -> str:

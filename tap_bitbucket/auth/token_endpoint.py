@@ -15,6 +15,7 @@ from requests.auth import HTTPBasicAuth
 from tap_bitbucket.auth.errors import AuthenticationError, EndpointUnavailable
 from tap_bitbucket.auth.oauth import Granted, NoTokenEndpoint, Refused, Transient, answer
 from tap_bitbucket.auth.tokens import AccessToken, fingerprint
+from tap_bitbucket.http.environment import NoWay, distrust, session_to
 
 ATTEMPTS = 6
 PATIENCE = 300.0
@@ -98,7 +99,7 @@ class OAuthClient:
         credentials = HTTPBasicAuth(self.client_id.encode(), self.client_secret.encode())
         # What requests raises may hold the request, body and all: nothing of it leaves this block.
         try:
-            with requests.Session() as session:
+            with session_to(self.token_url) as session:
                 response = session.post(
                     self.token_url,
                     data=form,
@@ -110,8 +111,9 @@ class OAuthClient:
                 return answer(
                     response.status_code, response.headers, response.content, self.clock()
                 )
-        except requests.exceptions.SSLError:
-            return NoTokenEndpoint("its TLS certificate is not trusted")
+        except (NoWay, requests.exceptions.SSLError) as error:
+            why = str(error) if isinstance(error, NoWay) else distrust(error)
+            return NoTokenEndpoint(why) if why else Transient("connection cut off")
         except requests.Timeout:
             return Transient(f"no answer within {self.timeout:g} s")
         except requests.ConnectionError:

@@ -13,6 +13,7 @@ from tap_bitbucket.auth.atomic_file import (
     PRIVATE_FILE,
     Replacement,
     directory_to_disk,
+    is_planted,
     make_private_directory,
     others_may_read,
 )
@@ -29,7 +30,8 @@ class TokenFile:
 
     def __init__(self, path: Path, cipher: TokenCipher | None = None) -> None:
         """Keep tokens in `path`; a link stays a link, its target is what is replaced."""
-        self._path = Path(os.path.realpath(path.expanduser()))
+        self._named = path.expanduser()
+        self._path = Path(os.path.realpath(self._named))
         self._cipher = cipher
         self._next = Replacement(self._path)
 
@@ -45,6 +47,7 @@ class TokenFile:
             AuthenticationError: It cannot be read or decrypted, others may read it, or it is
                 something else.
         """
+        self._refuse_planted()
         try:
             with self._path.open(encoding="utf-8") as file:
                 exposed = others_may_read(os.fstat(file.fileno()))
@@ -81,6 +84,7 @@ class TokenFile:
         Raises:
             AuthenticationError: There can be no lock there, or another process will not let go.
         """
+        self._refuse_planted()
         lock = FileLock(self._path.with_name(f"{self._path.name}.lock"), mode=PRIVATE_FILE)
         try:
             make_private_directory(self._path.parent)
@@ -133,6 +137,14 @@ class TokenFile:
             directory_to_disk(self._path.parent)
         except OSError as error:
             raise self._unwritable(error) from None
+
+    def _refuse_planted(self) -> None:
+        if is_planted(self._named):
+            message = (
+                f"token_file {self._named} was put there by somebody else, in a folder that all may"
+                " write to: name a place that is yours"
+            )
+            raise AuthenticationError(message)
 
     def _unwritable(self, error: OSError) -> AuthenticationError:
         return AuthenticationError(

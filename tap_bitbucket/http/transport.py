@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as below
 
 from tap_bitbucket.http.answers import Endless, Received, receive
+from tap_bitbucket.http.environment import NoWay, distrust, session_to
 from tap_bitbucket.http.errors import Fatal, SkipPartition, Transient
 from tap_bitbucket.http.paging import origin
 from tap_bitbucket.http.request import Request
@@ -29,19 +29,19 @@ class Transport:
         timeout: Seconds to wait for a connection, and between two bytes.
         connections: Kept open at the same time.
         user_agent: The User-Agent header.
+
+    Raises:
+        Fatal: The environment names a way that cannot be taken.
     """
 
     def __init__(self, api_url: str, *, timeout: float, connections: int, user_agent: str) -> None:
         self.api_url = api_url.rstrip("/")
         self._timeout = timeout
-        self._http = requests.Session()
-        # What the environment says about proxies and certificates holds, .netrc does not: it
-        # would replace the Authorization header.
-        environment = self._http.merge_environment_settings(self.api_url, {}, False, None, None)
-        self._http.trust_env = False
-        self._http.proxies = environment["proxies"]
-        self._http.verify = environment["verify"]
-        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        try:
+            self._http = session_to(self.api_url)
+        except NoWay as error:
+            message = f"There is no way to api_url {self.api_url}: {error}"
+            raise Fatal(message) from None
         adapter = HTTPAdapter(pool_maxsize=connections)
         self._http.mount("http://", adapter)
         self._http.mount("https://", adapter)
@@ -66,7 +66,7 @@ class Transport:
         Raises:
             Transient: There was no answer.
             SkipPartition: It leads elsewhere than to the API.
-            Fatal: The certificate is not trusted.
+            Fatal: There is no TLS, or the certificate is not trusted.
         """
         url = self.api_url + request.target
         for _ in range(_REDIRECTS):
@@ -82,12 +82,8 @@ class Transport:
                     stream=True,
                 )
                 received = receive(response, self._timeout)
-            except requests.exceptions.SSLError:
-                message = (
-                    f"The certificate of {urlsplit(url).hostname} is not trusted. If a proxy "
-                    "replaces it, name its CA file in REQUESTS_CA_BUNDLE."
-                )
-                raise Fatal(message) from None
+            except requests.exceptions.SSLError as error:
+                raise self._unsafe(request, error) from None
             except (requests.RequestException, below.HTTPError, Endless, OSError) as error:
                 # The exception holds the request and with it the token: only its kind goes on.
                 message = f"{request.method} {request.path}: {_kind(error)}"
@@ -106,10 +102,22 @@ class Transport:
         try:
             target = urljoin(url, location)
             if origin(target) == origin(self.api_url):
-                return target
+                # What stands before the path is our own: readers of addresses differ about some.
+                api, there = urlsplit(self.api_url), urlsplit(target)
+                return urlunsplit((api.scheme, api.netloc, there.path or "/", there.query, ""))
         except ValueError:
             pass
         raise _led_astray(request)
+
+    def _unsafe(self, request: Request, error: Exception) -> Fatal | Transient:
+        """Return what a failure of TLS means: for all requests the same, or for this one."""
+        why = distrust(error)
+        if why is None:
+            return Transient(f"{request.method} {request.path}: {_kind(error)}")
+        return Fatal(
+            f"No token goes to {urlsplit(self.api_url).hostname}: {why}. If a proxy replaces the "
+            "certificate, name its CA file in REQUESTS_CA_BUNDLE."
+        )
 
 
 def _led_astray(request: Request) -> SkipPartition:

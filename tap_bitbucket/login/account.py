@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 
 from tap_bitbucket.auth.sign_in import SignIn, Tokens
 from tap_bitbucket.auth.tokens import AccessToken
+from tap_bitbucket.http.environment import NoWay, session_to
 
 _PATIENCE = 15.0
 """Seconds to wait for the account's name: people look on."""
@@ -51,7 +52,7 @@ def account_of(access: AccessToken, config: Mapping[str, Any]) -> Account:
     url = f"{config['api_url'].rstrip('/')}/user"
     # What requests raises holds the request, header and all: nothing of it leaves this block.
     try:
-        with requests.Session() as session:
+        with session_to(url) as session:
             answer = session.get(
                 url,
                 auth=_Bearer(access),
@@ -63,6 +64,8 @@ def account_of(access: AccessToken, config: Mapping[str, Any]) -> Account:
                 allow_redirects=False,
             )
             status, body = answer.status_code, answer.content
+    except NoWay as error:
+        return Account(None, str(error))
     except (requests.RequestException, OSError, ValueError) as error:
         return Account(None, f"no answer, {type(error).__name__}")
     if status == _UNAUTHORIZED:

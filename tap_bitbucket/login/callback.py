@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from tap_bitbucket.auth.errors import AuthenticationError
+from tap_bitbucket.auth.sign_in import query_of
 from tap_bitbucket.login import pages
 from tap_bitbucket.login.pages import Page
 
@@ -183,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(pages.elsewhere(400))
             return
         path, _, query = self.path.partition("?")
-        brought = {name: values[-1] for name, values in parse_qs(query).items()}
+        brought = query_of(query)
         # Who brings nothing is a person who looks, or a browser that fetches ahead.
         if path != listener.callback.path or not brought.keys() & {"code", "error", "state"}:
             self._send(pages.elsewhere(404))

@@ -19,6 +19,8 @@ from tap_bitbucket.login.pages import Page
 Say = Callable[[str], None]
 
 _LONGEST_LINE = 65_536
+_SETTINGS = ("TAP_", "TARGET_", "MELTANO_")
+"""How variables begin that may hold secrets; those of .env are among them."""
 
 
 def in_browser(
@@ -154,6 +156,8 @@ class _Opening:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    # A browser outlives the sign-in, and all that it starts inherits from it.
+                    env={n: v for n, v in os.environ.items() if not n.startswith(_SETTINGS)},
                     start_new_session=True,  # Ctrl-C ends the waiting, not the browser
                 )
         if self._process is None:

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tap_bitbucket.auth.atomic_file import PRIVATE_FILE, Replacement, others_may_read
+from tap_bitbucket.auth.atomic_file import (
+    PRIVATE_FILE,
+    Replacement,
+    is_planted,
+    others_may_read,
+)
 from tap_bitbucket.auth.encryption import TokenCipher, new_key
 from tap_bitbucket.auth.errors import AuthenticationError
 from tap_bitbucket.auth.tokens import StoredTokens
@@ -177,7 +182,14 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
-    """Write a file for its owner's eyes only, to the disk."""
+    """Write a file for its owner's eyes only, to the disk.
+
+    Raises:
+        AuthenticationError: It cannot be written, or leads to where somebody else wants it.
+    """
+    if is_planted(path):
+        message = f"{path} was put there by somebody else: give a place that is yours"
+        raise AuthenticationError(message)
     target = Path(os.path.realpath(path))
     replacement = Replacement(target, PRIVATE_FILE)
     taken = False

@@ -706,20 +706,6 @@ def test_netrc_is_ignored(
     assert names(rows(session_of(server))) == branches
 
 
-def test_proxies_of_the_environment_are_used(
-    server: BitbucketServer, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """HTTP_PROXY holds for the API, and NO_PROXY takes it back."""
-    monkeypatch.setenv("HTTP_PROXY", elsewhere.url)
-    monkeypatch.setenv("http_proxy", elsewhere.url)
-    session = session_of(server, api_url="http://bitbucket.example/2.0")
-    assert names(rows(session)) == ["from elsewhere"]
-    assert elsewhere.seen[0][0] == f"http://bitbucket.example/2.0{BRANCHES.target}"
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    rows(session_of(server))
-    assert len(elsewhere.seen) == 1
-
-
 def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     server: BitbucketServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -727,10 +713,9 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://me:proxy-password@127.0.0.1:{free.getsockname()[1]}"
-    monkeypatch.setenv("HTTP_PROXY", address)
-    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.setenv("HTTPS_PROXY", address)
     with pytest.raises(Unavailable, match="proxy") as caught:
-        rows(session_of(server, api_url="http://bitbucket.example/2.0", max_retries=1))
+        rows(session_of(server, api_url="https://bitbucket.example/2.0", max_retries=1))
     assert "proxy-password" not in caplog.text + str(caught.value)
 
 

@@ -1,0 +1,1 @@
+"""What is promised about secrets, each promise with a test that fails when it is broken."""

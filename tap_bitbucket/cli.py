@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         demo(given[1:])
         return
+    TapBitbucket.is_program = arguments is None
     command, name = TapBitbucket.cli, "tap-bitbucket"
     command.epilog = OWN_WORDS
     if given[:1] == ["schemas"]:

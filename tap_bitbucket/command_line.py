@@ -48,6 +48,9 @@ class CommandLine(Tap):
     config_files: ClassVar[tuple[Path, ...]] = ()
     """The files given with ``--config``: a rotated refresh token is written back into them."""
 
+    is_program: ClassVar[bool] = False
+    """Whether the process does nothing else."""
+
     stopping: threading.Event
     """Set to end a run."""
 

@@ -56,6 +56,7 @@ class Driver:
                 tap.directory.forget(context or {})
         for stream in turns.inside:
             tap.reconciliation.finish(stream)
+        tap.reconciliation.forget()
 
     def _begin(self, stream: BitbucketStream, begun: ExitStack) -> None:
         """Announce a stream."""

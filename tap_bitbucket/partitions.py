@@ -37,6 +37,11 @@ class Partitions:
             return [place.key for place in self._tap.places if place.kind == "workspace"]
         return [workspace.slug for workspace in self._tap.directory.feed("workspaces")]
 
+    @property
+    def filters(self) -> list[str]:
+        """Return the settings that leave some repositories out."""
+        return [name for name in _FILTERS if self._tap.config.get(name)]
+
     @cached_property
     def repositories(self) -> list[Repository]:
         """Return the repositories of this run."""
@@ -50,9 +55,9 @@ class Partitions:
                 # Reported where the list is read; what is missing must not look deleted.
                 self._tap.reconciliation.unknown.add("repositories")
         if not found and "repositories" not in self._tap.reconciliation.unknown:
-            given = [repr(name) for name in _FILTERS if self._tap.config.get(name)]
+            given = " and ".join(map(repr, self.filters))
             if given:
-                logger.warning("There is no repository that %s let through.", " and ".join(given))
+                logger.warning("There is no repository that %s let through.", given)
         return list(found.values())
 
     @cached_property

@@ -30,6 +30,7 @@ class Reconciliation:
         self.version = tap.resumption.version
         self.unknown: set[str] = set()
         self._tap = tap
+        self._knows_all = False
 
     def due(self, stream: ReplicatedStream) -> bool:
         """Whether this run reads everything of a stream that otherwise skips the unchanged."""
@@ -56,6 +57,25 @@ class Reconciliation:
             stream.stream_state["reconciled_at"] = self.version
             stream.state_manager.is_flushed = False
         stream.activate_version(self.version)
+        self._knows_all |= stream.entity == "repositories" and not self._tap.partitions.filters
+
+    def forget(self) -> None:
+        """Take the bookmarks of repositories that are gone out of the state.
+
+        Only after a run that saw all there are. One that comes back is read from its beginning.
+        """
+        if not self._knows_all or self._tap.places is not None:
+            return
+        there = {repository.uuid for repository in self._tap.partitions.repositories}
+        if "repositories" in self.unknown:
+            return
+        for bookmark in self._tap.state.get("bookmarks", {}).values():
+            partitions = bookmark.get("partitions", [])
+            partitions[:] = [
+                one
+                for one in partitions
+                if one["context"].get("repository_uuid") in {None, *there}
+            ]
 
     def _all_partitions_known(self, stream: BitbucketStream) -> bool:
         """Whether the list of partitions was whole: no shard, no workspace that was skipped."""

@@ -246,13 +246,13 @@ class TapBitbucket(CommandLine):
     def settle(self, *, quiet: bool = False) -> None:
         """Show progress as it fits, and leave what there is by now to stay.
 
-        To look through it again and again is for nothing. Only for a process that does nothing
-        but this run.
+        To look through it again and again is for nothing, in a process that does nothing else.
         """
         self.progress = progress_of(self, quiet=quiet)
-        _ = self.streams, self.session
-        gc.collect()
-        gc.freeze()
+        if self.is_program:
+            _ = self.streams, self.session
+            gc.collect()
+            gc.freeze()
 
     def restore_terminal(self) -> None:
         """Leave the terminal as it was, at once."""
@@ -307,7 +307,8 @@ class TapBitbucket(CommandLine):
         """Return how the run ended: design of the codes in README, "Exit codes"."""
         if self.stopped_by is not None:
             return 128 + self.stopped_by
-        if self.summary.skips and not self.summary.read:
+        chosen = (stream.name for stream in self.bitbucket_streams if stream.selected)
+        if self.summary.skips and not any(self.summary.read[name] for name in chosen):
             return FAILED
         if self.summary.skips and self.config["fail_on_skipped"]:
             return SKIPPED

@@ -72,9 +72,7 @@ class Reconciliation:
         for bookmark in self._tap.state.get("bookmarks", {}).values():
             partitions = bookmark.get("partitions", [])
             partitions[:] = [
-                one
-                for one in partitions
-                if one["context"].get("repository_uuid") in {None, *there}
+                one for one in partitions if one["context"].get("repository_uuid") in {None, *there}
             ]
 
     def _all_partitions_known(self, stream: BitbucketStream) -> bool:

@@ -41,3 +41,23 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert run.code == 0, run.log
     catalog: dict[str, Any] = json.loads("\n".join(run.lines))
     return catalog
+
+
+LONGEST = (
+    "airflow/test_dags", "test_comment_feed", "test_model", "test_meltano_stranger", "test_chains",
+    "test_fault_injection", "test_release", "test_progress", "test_fuzzed", "test_time",
+    "test_soak", "test_ci_examples", "test_targets", "security/test_traces", "test_kills",
+    "test_chain", "test_pipeline", "test_analysis", "test_commit", "auth/test_many_processes",
+)  # fmt: skip
+"""The files that take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that all processes end at about the same time."""
+    places = {name: number for number, name in enumerate(LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.as_posix()
+        return min((at for name, at in places.items() if f"/{name}" in file), default=len(places))
+
+    items.sort(key=place)

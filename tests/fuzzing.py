@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, Phase, seed, settings
 
 from tap_bitbucket.cli import main
 from tap_bitbucket.demo import BitbucketServer, Credentials
+from tap_bitbucket.tap import TapBitbucket
 from tests.catalogs import only, slim
 from tests.story import Clock, Story, open_request, small_world
-from tests.support import Row, Run, api_token_config, select
+from tests.support import Row, Run, api_token_config, lines_of, select
 from tests.truth import KEYS, key_of
 
 NIGHTLY = int(os.environ.get("TAP_BITBUCKET_NIGHTLY", "1"))
@@ -95,7 +96,7 @@ class Command:
             shown = _all_of(out), _all_of(err)
         for secret in self.secrets:
             assert secret not in shown[0] + shown[1], f"{secret} in {shown}"
-        return Run(code, shown[0].splitlines(), shown[1])
+        return Run(code, lines_of(shown[0]), shown[1])
 
     def _tidy(self) -> None:
         """Let go of what runs left: each looks through all that is there, and then keeps it."""
@@ -121,6 +122,7 @@ class Command:
             patch.dict(os.environ, environment),
             patch.object(sys, "stdout", out),
             patch.object(sys, "stderr", err),
+            patch.object(TapBitbucket, "config_files", ()),
             warnings.catch_warnings(),
         ):
             # What a command that fails leaves open is closed by its end.

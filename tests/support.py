@@ -81,6 +81,11 @@ class Run:
         return next((p for p in partitions if p["context"] == context), {})
 
 
+def lines_of(output: str) -> list[str]:
+    """Return the lines of an output as a target reads them: only a line feed ends one."""
+    return output.removesuffix("\n").split("\n") if output else []
+
+
 def api_token_config(server: BitbucketServer, **settings: Any) -> dict[str, Any]:
     """Return a config that signs in to a stand-in of the example world by API token."""
     keys = server.world.credentials
@@ -136,7 +141,7 @@ def run_tap(
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT), **(environment or {})},
     )
-    return Run(result.returncode, result.stdout.splitlines(), result.stderr)
+    return Run(result.returncode, lines_of(result.stdout), result.stderr)
 
 
 _MOMENTS = itertools.count(int(time.time() - 86_400))
@@ -173,7 +178,7 @@ def run_here(
                 signal.signal(number, handler)
     out.flush()
     text = out.buffer.getvalue().decode()
-    return Run(code, text.splitlines(), "\n".join(lines))
+    return Run(code, lines_of(text), "\n".join(lines))
 
 
 class _Lines(logging.Handler):

@@ -19,7 +19,17 @@ from tap_bitbucket.demo import BitbucketServer
 from tests.chains import Chain, differences, leftovers, stopped, streams_of
 from tests.furniture import furnish
 from tests.story import Story, open_request, story_of
-from tests.support import PROJECT, Run, api_token_config, command, merge, run_here, select, tables
+from tests.support import (
+    PROJECT,
+    Run,
+    api_token_config,
+    command,
+    lines_of,
+    merge,
+    run_here,
+    select,
+    tables,
+)
 from tests.truth import STREAMS
 
 
@@ -206,7 +216,7 @@ def signalled(
         code = process.wait(20)
     text = log.read_text(encoding="utf-8")
     assert "Traceback" not in text
-    return Run(code, out.read_text(encoding="utf-8").splitlines(), text)
+    return Run(code, lines_of(out.read_text(encoding="utf-8")), text)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

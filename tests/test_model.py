@@ -18,7 +18,7 @@ from tests.support import select
 NIGHTLY = int(os.environ.get("TAP_BITBUCKET_NIGHTLY", "1"))
 """How many times as many histories as usual."""
 
-HISTORIES = {"code": 10, "reviews": 12, "delivery": 8, "places": 6, "everything": 2}
+HISTORIES = {"code": 7, "reviews": 8, "delivery": 6, "places": 4, "everything": 2}
 STEPS = 12
 
 

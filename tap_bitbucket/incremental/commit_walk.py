@@ -48,8 +48,8 @@ _SHORT = 12
 _ANCHORS = 12
 """Older commits in a bookmark: 40 bytes each."""
 
-_PAST = 3
-"""Pages older than a date in a row that are past it: one may be a branch of long ago."""
+_PAST = 300
+"""Commits older than a date in a row that are past it: some may be a branch of long ago."""
 
 
 class _Ref(msgspec.Struct):
@@ -220,13 +220,13 @@ def since(commits: BitbucketStream, context: Context, floor: str | None) -> Iter
 
 
 def _down_to(floor: str | None, pages: Iterator[Page]) -> Iterator[Page]:
-    old_pages = 0
+    past = 0
     for page in pages:
         yield page
         # The list is topological, newest first.
         old = not any(at_or_after(row.get("date"), floor) for row in page.rows())
-        old_pages = old_pages + 1 if old else 0
-        if old_pages >= _PAST:
+        past = past + len(page.values) if old else 0
+        if past >= _PAST:
             return
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -189,19 +189,15 @@ class NewestFirstPass(Pass):
         """Whether a page goes down to the floor. One that is not newest first reaches nothing."""
         if floor is None or not page.values:
             return False
-        first, last = self._cursor(page.values[0]), self._cursor(page.values[-1])
+        place = self.stream.placed_of
+        first, last = (_told(page.values[end], place) for end in (0, -1))
         if not last:
             return False
         ordered = not first or (moment(first) or 0) >= (moment(last) or 0)  # type: ignore[operator]
         return ordered and not at_or_after(last, floor)
 
     def _oldest_of(self, page: Page) -> str | None:
-        return self._cursor(page.values[-1]) if page.values else None
-
-    def _cursor(self, raw: msgspec.Raw) -> str | None:
-        row = msgspec.json.decode(raw)
-        cursor = self.stream.placed_of(row) if isinstance(row, dict) else None
-        return cursor or None
+        return _told(page.values[-1], self.stream.cursor_of) if page.values else None
 
     def _read_again(self) -> Iterator[Page]:
         """Read what the list did not reach but was unfinished the last time."""
@@ -313,6 +309,12 @@ class NewestFirstPass(Pass):
             seen.note(parent.key, parent.changed, since=gate.as_of)
         state = {"gate": gate.as_of, "gate_mark": gate.mark, "gate_seen": seen.since(gate.as_of)}
         return {key: value for key, value in state.items() if value}
+
+
+def _told(raw: msgspec.Raw, when: Callable[[Row], str | None]) -> str | None:
+    """Return what a row tells, if it is one."""
+    row = msgspec.json.decode(raw)
+    return (when(row) or None) if isinstance(row, dict) else None
 
 
 def _later(known: str | None, cursor: str | None) -> str | None:

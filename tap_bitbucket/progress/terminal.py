@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tap_bitbucket.tap import TapBitbucket
 
 _A_SECOND = 2.0
-_BESIDE = 6
-"""Lines of the display that are not streams, and one for the cursor."""
+_BESIDE = 7
+"""Lines of the display that are not streams, and two that stay free."""
 
 _BAR = 40
 _SHOW_CURSOR = b"\x1b[?25h"

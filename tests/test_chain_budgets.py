@@ -88,7 +88,7 @@ def test_a_giant_repository(catalog: dict[str, Any]) -> None:
         chosen = select(catalog, *GIANT)
         long, chain = Chain(server, chosen), Chain(server, chosen)
         long.run()
-        chain.until_done(halves(long.requests[0], limit), max_requests=limit)
+        chain.until_done(2 * halves(long.requests[0], limit), max_requests=limit)
         assert len(chain.runs) > long.requests[0] // limit
         assert differences(long.target, chain.target) == []
         assert max(size(run.state) for run in chain.runs) < 100_000

@@ -54,7 +54,14 @@ class _Cut(TypedDict, total=False):
     open: dict[str, tuple[int, str]]
 
 
+class _BeforeCut(TypedDict, total=False):
+    heads: list[str]
+    as_of: str | None
+    asked: list[str]
+
+
 _CUT: dict[str, Any] = {
+    "before_cut": _BeforeCut,
     "resume": _Resume,
     "walk": _Walk,
     "quiet": _Quiet,
@@ -67,7 +74,7 @@ _CUT: dict[str, Any] = {
 }
 """What runs that were cut leave in a partition."""
 
-_REQUIRED = {"walk": ("heads", "left"), "cut": ("ask", "until")}
+_REQUIRED = {"walk": ("heads", "left"), "cut": ("ask", "until"), "before_cut": ("heads",)}
 
 _CUT_MOMENTS = ("newest", "oldest", "since", "began", "as_of", "until", "updated_on")
 

@@ -133,11 +133,42 @@ def test_a_status_that_comes_before_a_cut_run(story: Story) -> None:
     story.world.add_status(story.api, commit, "late")
     story.world.push(story.api, "main", 30)
     story.clock.later(minutes=10)
-    for limit in (12, 12, 200, 200):
+    for limit in (12, 12, 200):
         run = story.sync("commit_statuses", max_requests=limit)
     assert "Stopped" not in run.log
     assert lost(story, "commit_statuses") == []
     assert story.row("commit_statuses", story.api.uuid, commit, "slow")["state"] == "SUCCESSFUL"
+
+
+@pytest.mark.parametrize("news", [0, 15])
+@pytest.mark.parametrize("first_day", [True, False])
+def test_known_commits_are_asked_about_again_in_parts(
+    story: Story, first_day: bool, news: int
+) -> None:
+    """More known commits than a run may ask about: each run goes on, and none is asked twice."""
+    if not first_day:
+        story.sync("commit_statuses", hours=30)
+    known = story.world.push(story.api, "main", 40)
+    story.sync("commit_statuses", hours=1)
+    new = story.world.push(story.api, "main", news)
+    asked: Counter[str] = Counter()
+    for runs in range(1, 12):
+        for commit in known[:3]:
+            story.world.add_status(story.api, commit, f"lint {runs}")
+        for commit in known:
+            story.world.add_status(story.api, commit, "test", f"{runs}")
+        story.clock.later(minutes=10)
+        run = story.sync("commit_statuses", hours=0, max_requests=20, concurrency=1)
+        asked += asked_about(story, "commit_statuses")
+        if "Stopped" not in run.log:
+            break
+    assert "Stopped" not in run.log
+    assert runs > 2
+    assert {asked[commit] > 0 for commit in (*known, *new)} == {True}
+    lists = len(known) + len(new) + len(story.web.objects) if first_day else len(known) + news
+    assert asked.total() <= lists + runs
+    story.sync("commit_statuses")  # what was said where the runs had been
+    assert lost(story, "commit_statuses") == []
 
 
 def test_a_build_that_outlives_a_cut_run(story: Story) -> None:

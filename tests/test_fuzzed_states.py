@@ -124,7 +124,8 @@ def excused(changes: list[Change]) -> set[str]:
 def _says_more(change: Change) -> bool:
     """Whether a change claims a later moment, or takes back what was left to be done."""
     inside = {str(step) for step in change.place}
-    if inside & {"unfinished", "cut", "walk", "quiet", "narrow", "resume", "partial", "seen"}:
+    left = {"unfinished", "cut", "before_cut", "walk", "quiet", "narrow", "resume", "partial"}
+    if inside & {*left, "seen"}:
         return True
     if change.place[-1] in {"context", "partitions"} or "context" in inside:
         return True
@@ -171,9 +172,9 @@ def test_any_json(world: Second, state: Any) -> None:
 
 NEWER = (
     "seen", "gate", "gate_mark", "gate_seen", "mark", "anchors", "known", "unfinished", "cut",
-    "cuts", "narrow", "quiet", "partial", "walk", "resume", "feed_is_whole", "reconciled_at",
-    "repository_updated_on", "heads_as_of", "later_heads", "later_from", "window_heads",
-    "window_from",
+    "cuts", "narrow", "quiet", "partial", "before_cut", "walk", "resume", "feed_is_whole",
+    "reconciled_at", "repository_updated_on", "heads_as_of", "later_heads", "later_from",
+    "window_heads", "window_from",
 )  # fmt: skip
 """What states did not always have."""
 

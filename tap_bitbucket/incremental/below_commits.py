@@ -10,7 +10,14 @@ import msgspec
 
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
-from tap_bitbucket.incremental.commit_walk import WALKED, between, oldest_first, since, telling
+from tap_bitbucket.incremental.commit_walk import (
+    SHORT,
+    WALKED,
+    between,
+    oldest_first,
+    since,
+    telling,
+)
 from tap_bitbucket.incremental.new_commits import shared_walk
 from tap_bitbucket.incremental.passes import OVERLAP, Context, Pass, Row, Strategy, floor_of
 from tap_bitbucket.plan import Reading, Step, Until
@@ -23,6 +30,9 @@ DAY = 86_400.0
 
 _NEWEST = 20
 """Heads that are asked about by themselves while their commits' dates decide about the rest."""
+
+_MOST = 5000
+"""Commits asked about again that a state lists. Where there are more, the rest waits for a run."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,9 @@ class BelowCommitsPass(Pass):
 
     State beside that of ``NewCommits``: ``window_heads`` as of ``window_from``, which is longer
     ago than the window; ``later_heads`` as of ``later_from``, which take their place in time;
-    ``heads_as_of``; and ``partial`` where a run ended amid the new commits, in a ``first_pass``
-    or a later one. Only once these are done is it asked again about those known before.
+    ``heads_as_of``; and, where a run was cut, in a ``first_pass`` or a later one, ``before_cut``:
+    the ``heads`` that the last whole run knew, when the first one that was cut began (``as_of``),
+    and which known commits were ``asked`` about since, that the runs after it go on behind them.
     """
 
     def __init__(self, strategy: BelowCommits, stream: BitbucketStream, context: Context) -> None:
@@ -70,6 +81,9 @@ class BelowCommitsPass(Pass):
         self._unfinished: set[str] = set()
         self._taken: dict[str, Parent] = {}
         self._done: dict[str, Parent] = {}
+        self._cut: State = self.before.get("before_cut", {})
+        self._asked: set[str] = set(self._cut.get("asked", ()))
+        self._asked_of_all = len(self._asked) < _MOST
 
     def readings(self) -> Iterator[Step]:
         """Yield a list per commit, and before them those that tell the commits."""
@@ -83,17 +97,19 @@ class BelowCommitsPass(Pass):
                 taken.add(step.key)
                 self._taken[step.key] = step
                 yield self._below(step)
-        if self._walk.first or self._in_parts or self._strategy.window is None:
+        if self._walk.first or not self._asked_of_all or self._strategy.window is None:
             return
-        for key in self.before.get("unfinished", []):
-            taken.add(key)
-            yield self._below(self.stream.parent_of(key), self.floor)
-        for step in self._recent():
+        for step in self._known_before():
             if not isinstance(step, Parent):
                 yield step
-            elif step.key not in taken:
+            elif step.key not in taken and step.key[:SHORT] not in self._asked:
                 taken.add(step.key)
                 yield self._below(step, self.floor)
+
+    def _known_before(self) -> Iterator[Step | Parent]:
+        """Yield the commits of which more may have been said."""
+        yield from map(self.stream.parent_of, self.before.get("unfinished", []))
+        yield from self._recent()
 
     def _below(self, commit: Parent, since: str | None = None) -> Reading:
         reading = self.stream.reading_below(self.context, commit, since)
@@ -105,9 +121,10 @@ class BelowCommitsPass(Pass):
         return reading
 
     @property
-    def _in_parts(self) -> bool:
-        """Whether the last run ended amid the new commits, so that this one goes on there."""
-        return bool(self.before.get("partial"))
+    def _known_heads(self) -> Sequence[str]:
+        """Return the heads that the last run knew that was not cut."""
+        heads: Sequence[str] = (self._cut or self.before).get("heads", ())
+        return heads
 
     @property
     def _first_pass(self) -> bool:
@@ -130,32 +147,44 @@ class BelowCommitsPass(Pass):
 
     def done(self, reading: Reading) -> None:
         """Note that what lies below a commit is out."""
-        commit = self._taken.pop(str(reading.columns.get("commit_hash")), None)
-        if commit is not None:
-            self._done[commit.key] = commit
+        key = reading.columns.get("commit_hash")
+        if key in self._taken:
+            self._done[key] = self._taken.pop(key)
+        elif key is not None:
+            self._asked.add(key[:SHORT])
 
     def checkpoint(self) -> State | None:
         """Return a state from which the next run goes on after the commits that are done.
 
         They are all that their newest ones reach, so these are heads like any others. The
-        bookmark stays: what was known before was not asked about.
+        bookmark stays: not all that was known before was asked about.
         """
-        if not self._done:
+        if not self._done and not self._asked:
             return None
         below = {up for commit in self._done.values() for up in commit.builds_on}
         heads = {*self.before.get("heads", ()), *self._done} - below
-        state = {**self.before, "heads": sorted(heads), "partial": True}
+        told = self._unfinished & self._done.keys()
+        if self._known_heads and "window_from" not in self.before:  # dates may decide: _recent
+            told = set(self._done)
+        asked = {*self._asked, *(key[:SHORT] for key in told)}
+        cut = {"heads": self._known_heads, "as_of": self._began, "asked": sorted(asked)[:_MOST]}
+        state = {**self.before, "heads": sorted(heads), "before_cut": cut}
         state |= {"first_pass": True} if self._first_pass else {}
         for name in ("context", "repository_updated_on"):
             state.pop(name, None)
-        return {**state, **self._read_as_of()}
+        return {**state, **self._read_as_of(whole=False)}
+
+    @property
+    def _began(self) -> str | None:
+        """Return as of when all is read, once all is: since a run was cut, as of its beginning."""
+        return self._cut.get("as_of") or self._as_of
 
     def _recent(self) -> Iterator[Step | Parent]:
         """Yield the commits that the last run knew and that were new within the window."""
-        if not self._since_edge(self.before.get("heads_as_of")):
+        if not self._known_heads or not self._since_edge(self.before.get("heads_as_of")):
             return  # all that the last run knew was known for longer than the window
         commits, context = self._commits, self.context
-        tips: Sequence[str] = self.before["heads"]
+        tips = self._known_heads
         edge: Sequence[str] = self.before.get("window_heads") or self.before.get("later_heads", [])
         if not set(tips) <= set(edge):
             yield from self._told([tips, edge], lambda: between(commits, context, tips, edge))
@@ -203,23 +232,26 @@ class BelowCommitsPass(Pass):
             state = self._walk.state()
         if "heads" not in state:
             return None
-        state |= self._read_as_of(whole=not self._in_parts)
+        state |= self._read_as_of(whole=self._asked_of_all)
         if self._strategy.window is None:
             return state
         return {**state, **self._generations([*state["heads"], *state.get("anchors", ())])}
 
-    def _read_as_of(self, *, whole: bool = False) -> State:
+    def _read_as_of(self, *, whole: bool) -> State:
         """Return the bookmark, and the commits that will go on changing.
 
         Args:
             whole: Whether the commits that were known before were asked about, too.
         """
         state: State = {}
-        as_of = None if whole else self.before.get("replication_key_value")
-        if as_of or self._as_of:
+        as_of = self._began if whole else self.before.get("replication_key_value") or self._as_of
+        if as_of:
             state["replication_key"] = self._strategy.replication_key
-            state["replication_key_value"] = as_of or self._as_of
-        known: Iterable[str] = () if whole else self.before.get("unfinished", ())
+            state["replication_key_value"] = as_of
+        known: Iterable[str] = self.before.get("unfinished", ())
+        if whole:
+            former = self._cut.get("asked", ())  # by a run before this one, so not by this one
+            known = [key for key in known if key[:SHORT] in former]
         unfinished = sorted({*known, *self._unfinished})
         return {**state, "unfinished": unfinished} if unfinished else state
 
@@ -233,7 +265,7 @@ class BelowCommitsPass(Pass):
         if "later_from" not in known:
             return now
         if last and not self._since_edge(last):
-            former = [*self.before["heads"], *self.before.get("anchors", ())]
+            former = [*self._known_heads, *self.before.get("anchors", ())]
             return {"window_heads": former, "window_from": last, **now}
         if self._since_edge(known["later_from"]):
             return {**known, **stamp}

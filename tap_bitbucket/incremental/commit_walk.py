@@ -42,7 +42,7 @@ _CHUNK = 100
 _MANY = 500
 """Known heads that are excluded beside the tips, which alone suffice as long as they exist."""
 
-_SHORT = 12
+SHORT = 12
 """Characters that are enough to know a commit again."""
 
 _ANCHORS = 12
@@ -125,11 +125,11 @@ class CommitWalk:
         new = [
             head
             for head in self._heads
-            if head not in self.tips and head[:_SHORT] not in self._known
+            if head not in self.tips and head[:SHORT] not in self._known
         ]
         # Also those heads of now that were known: should a rewritten tip be forgotten, they
         # still bound what is read.
-        known = [head for head in self._heads if head[:_SHORT] in self._known][:_MANY]
+        known = [head for head in self._heads if head[:SHORT] in self._known][:_MANY]
         excluded = self.tips.union(known, self.anchors)
         yield from between(self._commits, self._context, new, excluded)
 
@@ -145,9 +145,9 @@ class CommitWalk:
     def state(self) -> State:
         """Return the heads of now, once the walk is done."""
         tips = [head for head in self._heads if head not in self._parents]
-        tips = [head for head in tips if head[:_SHORT] not in self._known or head in self.tips]
+        tips = [head for head in tips if head[:SHORT] not in self._known or head in self.tips]
         tips = tips or list(self._heads)
-        rest = sorted(head[:_SHORT] for head in self._heads if head not in tips)
+        rest = sorted(head[:SHORT] for head in self._heads if head not in tips)
         state: State = {"heads": sorted(tips), "repository_updated_on": self._updated_on}
         optional = {"known": rest, "anchors": self._thinned(tips)}
         return state | {name: value for name, value in optional.items() if value}

@@ -55,6 +55,15 @@ def test_force_push(world: World, api: Client) -> None:
     assert lost[0] in _hashes(api.get(COMMITS).values)
 
 
+def test_short_hashes_after_a_force_push(world: World, api: Client) -> None:
+    """As many commits as before, but others: their twelve characters lead to them."""
+    lost = world.push("acme/rocket", "main", 1)[0]
+    assert api.get(f"/repositories/acme/rocket/commit/{lost[:12]}").status == 200
+    made = world.force_push("acme/rocket", "main", back=1)[0]
+    assert api.get(f"/repositories/acme/rocket/commit/{made[:12]}").json["hash"] == made
+    assert api.get(f"/repositories/acme/rocket/commit/{lost[:12]}").status == 404
+
+
 def test_post_pages_need_the_body(world: World, api: Client) -> None:
     """The next page of a POST must be POSTed with the body: GET walks all refs instead."""
     base = world.push("acme/rocket", "main", 3)

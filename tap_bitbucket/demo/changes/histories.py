@@ -31,7 +31,7 @@ class Histories(Places):
     def __init__(self, seed: str = "world") -> None:
         """Start empty."""
         super().__init__(seed)
-        self._short: dict[str, tuple[int, dict[str, str]]] = {}
+        self._short: dict[str, tuple[dict[str, Commit], dict[str, str]]] = {}
 
     def _files(self, number: int) -> tuple[FileChange, ...]:
         """Make up what a commit changed; some add, remove or rename a file."""
@@ -262,10 +262,10 @@ class Histories(Places):
         if not 7 <= len(name) < 40 or set(name) - set("0123456789abcdef"):
             return None
         if len(name) == 12:  # The length that pull requests show: worth an index.
-            count, short = self._short.get(repo.uuid, (-1, {}))
-            if count != len(repo.objects):
+            indexed, short = self._short.get(repo.uuid, (None, {}))
+            if indexed is not repo.objects or len(short) != len(indexed):
                 short = {full[:12]: full for full in repo.objects}
-                self._short[repo.uuid] = (len(repo.objects), short)
+                self._short[repo.uuid] = (repo.objects, short)
             full = short.get(name)
             return repo.objects.get(full) if full else None
         return next((one for full, one in repo.objects.items() if full.startswith(name)), None)

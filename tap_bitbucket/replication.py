@@ -158,7 +158,7 @@ class ReplicatedStream(RelatedStream):
         """Return what is known about the feed that holds this stream's rows."""
 
         def make() -> FeedTrust:
-            return FeedTrust(self._tap.bookmarks.of(self.name, None).get("feed_is_whole"))
+            return FeedTrust(self._tap.bookmarks.of(self.name, None))
 
         return self.directory.once("trust in the feed", None, make)[0]
 

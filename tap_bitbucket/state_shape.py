@@ -51,6 +51,7 @@ class _Cut(TypedDict, total=False):
     ask: list[str]
     read: dict[str, str]
     sample: dict[str, str]
+    shows: list[str]
     open: dict[str, tuple[int, str]]
 
 
@@ -70,6 +71,7 @@ _CUT: dict[str, Any] = {
     "cuts": int,
     "partial": bool,
     "feed_is_whole": bool,
+    "feed_agrees": int,
     "mark": str | None,
 }
 """What runs that were cut leave in a partition."""

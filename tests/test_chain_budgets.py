@@ -88,7 +88,7 @@ def test_a_giant_repository(catalog: dict[str, Any]) -> None:
         chosen = select(catalog, *GIANT)
         long, chain = Chain(server, chosen), Chain(server, chosen)
         long.run()
-        chain.until_done(2 * halves(long.requests[0], limit), max_requests=limit)
+        chain.until_done(halves(long.requests[0], limit), max_requests=limit)
         assert len(chain.runs) > long.requests[0] // limit
         assert differences(long.target, chain.target) == []
         assert max(size(run.state) for run in chain.runs) < 100_000
@@ -127,6 +127,43 @@ def test_a_list_that_is_longer_than_a_run(catalog: dict[str, Any], *, change: bo
         assert leftovers(chain.state, long.state) == []
         chain.run()
         assert chain.requests[-1] < 12
+
+
+def test_a_cut_before_the_feed_is_compared(catalog: dict[str, Any]) -> None:
+    """Wherever a run ends, the next one goes by what the feed told, not list by list."""
+    with BitbucketServer(giant(150, 600, 0, 0)) as server:
+        chosen = select(catalog, *TALK)
+        long = Chain(server, chosen, {"concurrency": 1})
+        long.run()
+        asked = [request.path.rpartition("/")[2] for request in server.requests]
+        first = asked.index("comments")
+        assert asked.count("comments") < 20
+        for limit in range(first - 1, first + 4):
+            chain = Chain(server, chosen, {"concurrency": 1})
+            chain.run(max_requests=limit)
+            chain.run()
+            assert sum(chain.requests) < long.requests[0] + START
+            assert differences(long.target, chain.target) == []
+            assert leftovers(chain.state, long.state) == []
+
+
+def test_a_feed_that_is_compared_in_parts(catalog: dict[str, Any]) -> None:
+    """The lists that agree with the feed are counted over all runs, until it is trusted."""
+    world = giant(60, 0, 0, 0)
+    (repo,) = world.repositories()
+    for request in repo.pull_requests.values():
+        for number in range(3):
+            world.comment(request, request.author, f"Plain {number}")
+    with BitbucketServer(world) as server:
+        chain = Chain(server, select(catalog, "pull_request_comments"), {"concurrency": 1})
+        lists = []
+        while not chain.runs or stopped(chain.runs[-1]):
+            chain.run(max_requests=13)
+            assert len(chain.runs) < 12
+            lists.append(sum("/comments" in request.path for request in server.requests))
+        assert sum(count > 0 for count in lists) > 1, lists
+        assert sum(lists) < 20, lists
+        assert len(chain.target["pull_request_comments"]) == 180
 
 
 @pytest.mark.parametrize("workers", [1, 8])

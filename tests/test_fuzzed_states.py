@@ -173,8 +173,8 @@ def test_any_json(world: Second, state: Any) -> None:
 NEWER = (
     "seen", "gate", "gate_mark", "gate_seen", "mark", "anchors", "known", "unfinished", "cut",
     "cuts", "narrow", "quiet", "partial", "before_cut", "walk", "resume", "feed_is_whole",
-    "reconciled_at", "repository_updated_on", "heads_as_of", "later_heads", "later_from",
-    "window_heads", "window_from",
+    "feed_agrees", "reconciled_at", "repository_updated_on", "heads_as_of", "later_heads",
+    "later_from", "window_heads", "window_from",
 )  # fmt: skip
 """What states did not always have."""
 

@@ -18,7 +18,8 @@ class FeedCut:
         open: What the feed told until there about parents that reach further down.
         as_of: The moment that the list of the parents described then.
         read: When those changed that are dealt with and may have changed after it.
-        sample: The parents by which the feed is compared, with their fingerprints.
+        sample: The parents by which the feed is still to be compared, with their fingerprints.
+        shows: What the feed showed that proves something about it.
     """
 
     def __init__(self, state: Mapping[str, Any]) -> None:
@@ -29,6 +30,8 @@ class FeedCut:
         self.as_of: str | None = state.get("as_of")
         self.read: Mapping[str, str] = state.get("read", {})
         self.sample: Mapping[str, str] = state.get("sample", {})
+        self.shows: Collection[str] = state.get("shows", ())
+        self.is_to_compare = "sample" in state and self.until == ""
 
     def __bool__(self) -> bool:
         return self._there

@@ -34,13 +34,13 @@ class FeedTold:
         failed: Whether it could not be read to its end.
     """
 
-    def __init__(self, until: str | None) -> None:
+    def __init__(self, until: str | None, shows: Iterable[str] = ()) -> None:
         self.until = until
         self.failed = False
+        self._shows = set(shows)
         self._fed: dict[str, _Fed] = {}
         self._alone: set[str] = set()
         self._ids: tuple[set[object], set[object]] = (set(), set())
-        self._shows_deleted = self._shows_edited = False
 
     def expect(self, key: str, expected: int, children: int, fingerprint: int) -> None:
         """Listen for the children of a parent, of which an earlier run may have heard some."""
@@ -55,8 +55,8 @@ class FeedTold:
     def child(self, key: str, child: Row) -> bool:
         """Take note of a child in the feed; whether it is to be written."""
         deleted = bool(child.get("deleted"))
-        self._shows_deleted |= deleted
-        self._shows_edited |= not deleted and _edited(child)
+        if deleted or _edited(child):
+            self._shows.add("deleted" if deleted else "edited")
         fed, number = self._fed.get(key), child.get("id")
         if fed is None or any(number in ids for ids in self._ids):
             return False  # not of a new parent, or it moved to the next page
@@ -75,9 +75,14 @@ class FeedTold:
             self._alone.add(page.about)
 
     @property
+    def shows(self) -> list[str]:
+        """Return what kinds of children the feed showed that prove something about it."""
+        return sorted(self._shows)
+
+    @property
     def proves(self) -> bool:
         """Whether the feed showed that deleted children are in it, and edited ones as they are."""
-        return self._shows_deleted and self._shows_edited
+        return self._shows >= {"deleted", "edited"}
 
     def covers(self, parent: Parent) -> bool:
         """Whether the feed told all about a parent, if it is whole at all."""

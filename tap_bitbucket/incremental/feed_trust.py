@@ -7,9 +7,11 @@ requests is compared with their own lists of comments, and nothing is trusted be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tap_bitbucket.directory import Feed
+from tap_bitbucket.state import State
 
 SAMPLES = 12
 """Pull requests whose own lists agree with the feed, until it is trusted without proof."""
@@ -24,13 +26,17 @@ class FeedTrust:
     Shared by the passes of all repositories, which decide one after the other: whether a list is
     asked for must not depend on which worker was quicker.
 
+    State of the stream: ``feed_is_whole``, and until that is known how many lists ``feed_agrees``
+    with.
+
     Attributes:
         whole: Whether the feed holds comments whole; None as long as that is not known.
     """
 
-    def __init__(self, whole: bool | None) -> None:
-        self.whole = whole
-        self._agreeing = 0
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self.whole: bool | None = state.get("feed_is_whole")
+        self._agreeing: int = state.get("feed_agrees", 0)
+        self._trust_if_enough()
         self._last: Feed[None] | None = None
 
     def queue(self, decided: Feed[None]) -> Feed[None] | None:
@@ -55,5 +61,15 @@ class FeedTrust:
             self.whole = False
         elif self.whole is None:
             self._agreeing += len(found)
-            if self._agreeing >= SAMPLES:
-                self.whole = True
+            self._trust_if_enough()
+
+    def _trust_if_enough(self) -> None:
+        if self.whole is None and self._agreeing >= SAMPLES:
+            self.whole = True
+
+    def state(self, more: int = 0) -> State:
+        """Return what the next run begins from, with so many more lists that agreed."""
+        if self.whole is not None:
+            return {"feed_is_whole": self.whole}
+        agreeing = self._agreeing + more
+        return {"feed_agrees": agreeing} if agreeing else {}

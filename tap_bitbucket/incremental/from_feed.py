@@ -31,6 +31,9 @@ _ENTRIES = 3
 
 _FEED_PAGE, _LIST_PAGE = 50, 100
 
+_SPARE = 12
+"""Parents in a state beside those that are to be compared: some may change before they are."""
+
 
 @dataclass(frozen=True)
 class FromFeed(ChangedParents):
@@ -72,7 +75,7 @@ class FromFeedPass(ChangedParentsPass):
         self.feed_floor: str | None = None
         self._cut = FeedCut(self.before.get("cut", {}))
         self._parents: dict[str, Parent] = {}
-        self._told = FeedTold(self._cut.until)
+        self._told = FeedTold(self._cut.until, self._cut.shows)
         self._queued = False
         self.listening = False
         self._ready: Feed[None] = Feed()
@@ -84,6 +87,7 @@ class FromFeedPass(ChangedParentsPass):
         self._results: Feed[bool] = Feed()
         self._compared = 0
         self._prints: dict[str, int] = {}
+        self._agrees: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._trust: FeedTrust = stream.feed_trust
 
@@ -118,9 +122,8 @@ class FromFeedPass(ChangedParentsPass):
         partial = self.before.get("partial") or self._feed.narrowed
         if self._trust.whole is False or partial:
             return
-        # What is left of an earlier run goes by what the feed told then, read again or not. Without
-        # trust a small budget might never suffice for the comparison: list by list always ends.
-        self.feeds = bool(self._cut) and self._trust.whole is True
+        # What is left of an earlier run goes by what the feed told then, read again or not.
+        self.feeds = bool(self._cut) and (self._trust.whole is True or self._cut.is_to_compare)
         if not new:
             return
         lists = sum(-(-one.counts[counter] // _LIST_PAGE) for one in new)
@@ -216,22 +219,30 @@ class FromFeedPass(ChangedParentsPass):
         left = [key for key in self._cut.ask if key not in self._parents]
         return [*left, *(one.key for one in asks)]
 
-    def _samples(self) -> dict[str, int]:
+    def _samples(self, spare: int = 0) -> dict[str, int]:
         """Return the parents that the feed is compared by, if that is still to be done.
 
         First those that changed later than the feed tells: it may not show them as they are.
+
+        Args:
+            spare: How many more, since some may change until they are compared.
         """
         if self._trust.whole is not None and not self._told.proves:
             return {}
-        told = self._cut.sample.items()
-        found = {key: int(print_, 16) for key, print_ in told if key in self._parents}
+        found = {
+            key: int(print_, 16)
+            for key, print_ in self._cut.sample.items()
+            if key in self._parents and not self._cut.leaves(self._parents[key])
+        }
         covered = [one for one in self._parents.values() if self._told.covers(one)]
-        odd = [one for one in covered if self._told.is_behind(one)]
         counter = self._strategy.unless_zero or ""
-        covered.sort(key=lambda one: (one not in odd, -one.counts.get(counter, 0), one.key))
-        many = min(len(odd), ODD_SAMPLES) if self._told.proves else self._trust.samples
-        found |= {one.key: self._told.fingerprint_of(one) for one in covered[:many]}
-        return found
+        covered.sort(key=lambda one: (-one.counts.get(counter, 0), one.key))
+        covered.sort(key=self._told.is_behind, reverse=True)
+        most = spare + (ODD_SAMPLES if self._told.proves else self._trust.samples)
+        for one in covered[:most]:
+            if self._told.is_behind(one) or not self._told.proves:
+                found[one.key] = self._told.fingerprint_of(one)
+        return dict(list(found.items())[:most])
 
     def _below(self, parent: Parent, since: str | None = None) -> Iterator[Reading]:
         for reading in super()._below(parent, since):
@@ -254,6 +265,7 @@ class FromFeedPass(ChangedParentsPass):
                         total += sum(map(fingerprint, rows))
                         pages.append(page)
                 same = (total - self._prints[key]) % 2**64 == 0
+                self._agrees[key] = same
                 self._results.add(same)
                 # What the feed told is written already.
                 yield from () if same else pages
@@ -295,9 +307,7 @@ class FromFeedPass(ChangedParentsPass):
                 and not self._told.covers(one)
                 and (heard or not self._told.goes_on_about(one))
             ]
-            if self._trust.whole is None:
-                sample = self._samples().items()
-                cut["sample"] = {key: f"{told % 2**64:x}" for key, told in sample}
+            cut |= self._comparison()
             if heard:
                 cut["until"] = ""
             else:
@@ -306,11 +316,26 @@ class FromFeedPass(ChangedParentsPass):
         read = {**covered, **self._asked}
         return {**state, "cut": self._cut.moved_on(cut, read, self._feed.as_of)}
 
+    def _comparison(self) -> State:
+        """Return by what the feed is still to be compared, and keep what agreed."""
+        agrees = dict(self._agrees)
+        if self._trust.whole is None and not all(agrees.values()):
+            self._trust.whole = False
+            self._keep_trust()
+        if self._trust.whole is not None:
+            return {}
+        self._keep_trust(len(agrees))
+        sample = (self._prints or self._samples(_SPARE)).items()
+        left = {key: f"{told % 2**64:x}" for key, told in sample if key not in agrees}
+        return {"sample": left, "shows": self._told.shows}
+
     def bookmark(self) -> State | None:
         """Return the moment that the list of the parents describes."""
         self._keep_trust()
         return super().bookmark()
 
-    def _keep_trust(self) -> None:
-        if self._trust.whole is not None:
-            self.stream.stream_state["feed_is_whole"] = self._trust.whole
+    def _keep_trust(self, more: int = 0) -> None:
+        """Leave in the state what is known of the feed, with so many more that agreed."""
+        state = self.stream.stream_state
+        state.pop("feed_agrees", None)
+        state |= self._trust.state(more)

@@ -165,12 +165,12 @@ class NewestFirstPass(Pass):
         then the bookmark stays, for the next round to read it.
         """
         most = max(1, (self.stream.config.get("max_requests") or math.inf) // 4)
-        top = self._list(earlier(self._resume.get("newest"), OVERLAP))
-        for number, page in enumerate(top, 1):
+        until = earlier(self._resume.get("newest"), OVERLAP)
+        for number, page in enumerate(self._list(until), 1):
             page.about = _TOP
             yield page
             if number >= most:
-                self._top_is_cut = True
+                self._top_is_cut = page.after is not None and not self._reaches(page, until)
                 break
         self._oldest_listed = self._resume.get("oldest")
         rest = going_on(self._listing(), self._resume.get("from"))

@@ -63,7 +63,7 @@ def shown_rows(lines: list[str]) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (60, 10), (200, 50)])
 def test_a_table_keeps_up_with_the_run(
     server: BitbucketServer, tmp_path: Path, catalog: dict[str, Any], columns: int, lines: int
 ) -> None:

@@ -69,7 +69,9 @@ def watch(
     stream = pyte.ByteStream(screen)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    plain = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "CI"}}
+    # pytest-xdist tells its workers of a terminal of its own.
+    apart = {"NO_COLOR", "CI", "LINES", "COLUMNS"}
+    plain = {name: value for name, value in os.environ.items() if name not in apart}
     env = {**plain, "PYTHONPATH": str(PROJECT), "TERM": "xterm-256color", **(environment or {})}
     out = folder / "rows"
     sent, frames = b"", []

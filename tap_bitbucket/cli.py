@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +30,13 @@ def schemas_command(tap: click.Command) -> click.Command:
     )
 
 
+def _keep_exit_code() -> None:
+    """Be deaf to signals while Python ends: its handlers are gone then, and one would kill it."""
+    if TapBitbucket.is_program:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            atexit.register(signal.signal, one, signal.SIG_IGN)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tap, or one of its own commands, which are words where Singer has options."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -37,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         demo(given[1:])
         return
     TapBitbucket.is_program = arguments is None
+    _keep_exit_code()
     command, name = TapBitbucket.cli, "tap-bitbucket"
     command.epilog = OWN_WORDS
     if given[:1] == ["schemas"]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.demo import BitbucketServer, Fault, RateLimit, example_world
-from tests.support import Run, api_token_config, command, run_tap, select
+from tests.support import PROJECT, Run, api_token_config, command, run_tap, select
 from tests.truth import ALL_STREAMS
 from tests.watching import Watched, watch
 
@@ -151,6 +153,20 @@ def test_the_terminal_is_left_as_it_was(
     assert watched.code == 130
     assert HIDE_CURSOR in watched.sent
     assert watched.sent.rindex(SHOW_CURSOR) > watched.sent.rindex(HIDE_CURSOR)
+
+
+def test_a_signal_while_the_process_ends(tmp_path: Path) -> None:
+    """It is too late to stop anything: the exit code stays."""
+    ending = (
+        "import atexit, os, signal, sys; from tap_bitbucket import cli;"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT);"
+        "sys.argv = ['tap-bitbucket', '--config', 'missing.json']; cli.main()"
+    )
+    line = [sys.executable, "-c", ending]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    run = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=env, check=False)
+    assert run.returncode not in {0, -signal.SIGINT}
+    assert "KeyboardInterrupt" not in run.stderr
 
 
 def plain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ def server() -> Iterator[BitbucketServer]:
     """Serve the example world, fresh for each test."""
     with BitbucketServer(example_world()) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Give a folder, one for all tests of a module, that PostgreSQL's own user may enter.
+
+    Not one of pytest's: each pytest of the same user closes those to others, and PostgreSQL runs
+    as somebody else when the tests run as root.
+    """
+    with tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

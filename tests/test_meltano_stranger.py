@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,15 +117,14 @@ class Stranger:
 
 
 @pytest.fixture(scope="module")
-def stranger() -> Iterator[Stranger]:
+def stranger(folder: Path) -> Iterator[Stranger]:
     """Give somebody who has set up a project, as README says, and run it once."""
     with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name,
         BitbucketServer(example_world()) as server,
-        embedded_postgres(Path(name) / "postgres") as uri,
+        embedded_postgres(folder / "postgres") as uri,
         psycopg.connect(uri, autocommit=True) as database,
     ):
-        made = Stranger(Path(name), server, database)
+        made = Stranger(folder, server, database)
         made.types("meltano init project")
         definition = made.folder / "plugin.yml"
         definition.write_text(_plugin_of_this_checkout(made.folder), encoding="utf-8")

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -88,19 +87,8 @@ class Pipeline:
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """Give a folder in which Meltano's plugins are installed once for all tests here.
-
-    Not one of pytest's: each pytest of the same user closes those to others, and PostgreSQL runs
-    as somebody else when the tests run as root.
-    """
-    with tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name:
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
 def pipeline(folder: Path) -> Iterator[Pipeline]:
-    """Run the job once on the example world."""
+    """Run the job once on the example world, which installs Meltano's plugins for all tests."""
     with (
         BitbucketServer(example_world()) as server,
         embedded_postgres(folder / "pipeline-postgres") as uri,

@@ -9,8 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,14 +70,6 @@ def test_the_sdist_gives_the_same_wheel(
     assert {
         name: one for name, one in built.items() if name.endswith(".whl")
     }.items() <= wheels.items()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Make a folder that PostgreSQL's own user may enter, which the folders of pytest are not."""
-    with tempfile.TemporaryDirectory(prefix="alone-") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
 
 
 def test_the_wheel_alone(packages: tuple[Path, dict[str, str]], folder: Path) -> None:

@@ -6,7 +6,6 @@ Not part of the usual tests: `make test-airflow`.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,15 +78,14 @@ def lose_a_worker(cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[Told]:
+def told(folder: Path) -> Iterator[Told]:
     """Run the DAG with the shards once, with a loss, and wait for the DAG that follows it."""
     with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name,
         BitbucketServer(example_world()) as server,
-        databases(Path(name) / "postgres") as places,
+        databases(folder / "postgres") as places,
     ):
-        whole = load_at_once(server, places, Path(name))
-        place = Workplace(Path(name) / "place", server, places, as_told=True)
+        whole = load_at_once(server, places, folder)
+        place = Workplace(folder / "place", server, places, as_told=True)
         (place.folder / "dags" / "bitbucket.py").unlink()  # one of the two is enough
         place.environment["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
         place.sign_in()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ from tests.truth import STREAMS
 pytestmark = pytest.mark.timeout(600)  # the first test waits for three runs of Meltano
 
 DAGS = {"bitbucket", "bitbucket_shards", "bitbucket_waiting"}
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """Give a folder in which PostgreSQL can run for root, too."""
-    with tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

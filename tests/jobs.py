@@ -17,7 +17,7 @@ import psycopg
 import yaml
 
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer
-from tests.loading import target
+from tests.loading import address_for_target, target
 from tests.support import PROJECT
 
 FOLDER = PROJECT / "examples" / "ci"
@@ -42,7 +42,7 @@ class Place:
 
     def __init__(self, folder: Path, server: BitbucketServer, uri: str) -> None:
         self.folder, self.server, self.uri = folder, server, uri
-        self.address = uri.replace("postgresql:", "postgresql+psycopg:", 1)
+        self.address = address_for_target(uri)
         self.commands = folder / "bin"
         self.commands.mkdir()
         self._command("tap-bitbucket", f"{shlex.quote(sys.executable)} -m tap_bitbucket")

@@ -20,6 +20,7 @@ import yaml
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer
 from tap_bitbucket.demo.postgres import embedded_postgres
 from tests.support import PROJECT, Row, Run
 from tests.truth import KEYS, Key
@@ -42,6 +43,24 @@ def target() -> Path:
     return venv / "bin" / "target-postgres"
 
 
+def address_for_target(uri: str) -> str:
+    """Return the address of a database as the target wants it."""
+    return uri.replace("postgresql:", "postgresql+psycopg:", 1)
+
+
+def meltano_settings(server: BitbucketServer, uri: str) -> dict[str, str]:
+    """Return the environment in which Meltano loads the example world into a database."""
+    keys = server.world.credentials
+    assert keys is not None
+    return {
+        "TAP_BITBUCKET_API_URL": server.api_url,
+        "TAP_BITBUCKET_WORKSPACES": json.dumps([EXAMPLE_WORKSPACE]),
+        "TAP_BITBUCKET_EMAIL": keys.email,
+        "TAP_BITBUCKET_API_TOKEN": keys.api_token,
+        "TARGET_POSTGRES_SQLALCHEMY_URL": address_for_target(uri),
+    }
+
+
 class Warehouse:
     """A database that deletes what Bitbucket has no more.
 
@@ -55,7 +74,7 @@ class Warehouse:
         self._schema = schema
         self._config = folder / "target.json"
         whole = {
-            "sqlalchemy_url": uri.replace("postgresql:", "postgresql+psycopg:", 1),
+            "sqlalchemy_url": address_for_target(uri),
             "default_target_schema": schema,
             "hard_delete": True,
             "validate_records": False,  # it takes longer than all the rest

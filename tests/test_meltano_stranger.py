@@ -19,6 +19,7 @@ from tap_bitbucket.client import REGISTRY
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, World, example_world
 from tap_bitbucket.demo.model import Repository, User
 from tap_bitbucket.demo.postgres import embedded_postgres
+from tests.loading import meltano_settings
 from tests.support import PROJECT
 
 STAGING = {
@@ -131,15 +132,7 @@ def stranger(folder: Path) -> Iterator[Stranger]:
         target = PROJECT / "examples" / "meltano" / "target-postgres.yml"
         made.types(f"meltano add tap-bitbucket --from-ref {definition}")
         made.types(f"meltano add target-postgres --from-ref {target}")
-        keys = server.world.credentials
-        assert keys is not None
-        settings = {
-            "TAP_BITBUCKET_API_URL": server.api_url,
-            "TAP_BITBUCKET_WORKSPACES": json.dumps([EXAMPLE_WORKSPACE]),
-            "TAP_BITBUCKET_EMAIL": keys.email,
-            "TAP_BITBUCKET_API_TOKEN": keys.api_token,
-            "TARGET_POSTGRES_SQLALCHEMY_URL": uri.replace("postgresql:", "postgresql+psycopg:", 1),
-        }
+        settings = meltano_settings(server, uri)
         lines = [f"{name}='{text}'\n" for name, text in settings.items()]
         (made.project / ".env").write_text("".join(lines), encoding="utf-8")
         made.types("meltano run tap-bitbucket target-postgres")

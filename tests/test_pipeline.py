@@ -21,6 +21,7 @@ from tap_bitbucket.client import REGISTRY
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, example_world
 from tap_bitbucket.demo.postgres import embedded_postgres
 from tap_bitbucket.demo.project import PIPELINE, Project, tail
+from tests.loading import meltano_settings
 from tests.recordings import singer_lines
 
 KINDS = {
@@ -93,14 +94,8 @@ def pipeline(folder: Path) -> Iterator[Pipeline]:
         BitbucketServer(example_world()) as server,
         embedded_postgres(folder / "pipeline-postgres") as uri,
     ):
-        keys = server.world.credentials
-        assert keys is not None
         settings = {
-            "TAP_BITBUCKET_API_URL": server.api_url,
-            "TAP_BITBUCKET_WORKSPACES": json.dumps([EXAMPLE_WORKSPACE]),
-            "TAP_BITBUCKET_EMAIL": keys.email,
-            "TAP_BITBUCKET_API_TOKEN": keys.api_token,
-            "TARGET_POSTGRES_SQLALCHEMY_URL": uri.replace("postgresql:", "postgresql+psycopg:", 1),
+            **meltano_settings(server, uri),
             # The demo below runs in the same folder and has its own state.
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/pipeline.db",
         }

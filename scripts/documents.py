@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from scripts import airflow_project, contract
+from scripts.catalog import catalog
 from scripts.pages import page_names, stream_pages
 from scripts.tables import (
     choices,
@@ -79,14 +80,6 @@ def meltano_setting(name: str, setting: Json) -> Json:
 
 
 # -- streams --------------------------------------------------------------------------------------
-
-
-@cache
-def catalog() -> Json:
-    """Return what discovery prints."""
-    tap = TapBitbucket(config={}, parse_env_config=False, validate_config=False)
-    found: Json = json.loads(tap.catalog_json_text)
-    return found
 
 
 def selection() -> list[str]:
@@ -283,8 +276,13 @@ def filled(document: str) -> str:
     return text
 
 
+@cache
+def _pages() -> dict[str, str]:
+    return stream_pages(catalog())
+
+
 def _page(name: str) -> str:
-    return stream_pages(catalog())[name]
+    return _pages()[name]
 
 
 DOCUMENTS: dict[str, Callable[[], str]] = {

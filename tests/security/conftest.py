@@ -17,6 +17,7 @@ from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, Credentials, 
 from tap_bitbucket.demo.shapes import Shapes
 from tests.security import certificates
 from tests.security.places import TLS, Recorder
+from tests.support import Run
 
 STREAMS = ("workspaces", "repositories", "branches", "commits", "pull_requests")
 ENVIRONMENT = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle",
@@ -125,6 +126,12 @@ def bitbucket(tmp_path: Path) -> Iterator[Bitbucket]:
     world.credentials = keys
     with BitbucketServer(world) as server:
         yield Bitbucket(server, tmp_path, keys)
+
+
+def assert_whole(run: Run) -> None:
+    """A run ended well and read all that there is."""
+    assert run.code == 0, run.log
+    assert run.counts["branches"] == 14
 
 
 @pytest.fixture

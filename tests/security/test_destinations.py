@@ -174,11 +174,9 @@ def test_who_signed_in(bitbucket: Bitbucket, elsewhere: Recorder, status: int) -
     assert elsewhere.heard == []
 
 
-def test_never_from_tls_to_plain(
-    bitbucket: Bitbucket, secured: Callable[..., TLS], trusted: object
-) -> None:
+@pytest.mark.usefixtures("trusted")
+def test_never_from_tls_to_plain(bitbucket: Bitbucket, secured: Callable[..., TLS]) -> None:
     """From https:// no redirect and no `next` link leads to http://, not even on the same port."""
-    assert trusted
     place = secured()
     (authenticator,) = authenticators_from(bitbucket.settings("api_token"))
     for port in (place.port, bitbucket.server.port):

@@ -15,7 +15,7 @@ from tap_bitbucket.http import environment
 from tap_bitbucket.http.environment import NoWay, session_to
 from tap_bitbucket.login.account import account_of
 from tests.catalogs import only
-from tests.security.conftest import STREAMS, Bitbucket
+from tests.security.conftest import STREAMS, Bitbucket, assert_whole
 from tests.security.places import TLS, Recorder, Tunnel
 from tests.support import Run, run_here
 
@@ -49,30 +49,26 @@ def test_nothing_plain_goes_over_a_proxy(
     """An API on plain HTTP is asked directly: a proxy would read all that it is sent."""
     for name in NAMES:
         monkeypatch.setenv(name, elsewhere.url)
-    run = run_all(bitbucket, catalog)
-    assert run.code == 0, run.log
-    assert run.counts["branches"] == 14
+    assert_whole(run_all(bitbucket, catalog))
     assert elsewhere.heard == []
 
 
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
 def test_a_proxy_sees_no_secret(
     bitbucket: Bitbucket,
     tunnel: Tunnel,
     secured: Callable[..., TLS],
-    trusted: object,
     catalog: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
     """Over TLS the proxy of the environment is used; it is told host and port, and no more."""
-    assert trusted
     place = secured()
     password = tunnel.url.replace("//", "//me:proxy-password@")
     monkeypatch.setenv(name, password)
     run = run_all(bitbucket, catalog, place.url)
-    assert run.code == 0, run.log
-    assert run.counts["branches"] == 14
+    assert_whole(run)
     assert "proxy-password" not in run.log
     told = base64.b64encode(b"me:proxy-password")
     for heard in tunnel.heard:

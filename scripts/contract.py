@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.tables import kinds_of
+
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +60,7 @@ def _selected(stream: Json) -> bool:
 
 
 def _type(column: Json) -> str:
-    kinds = sorted(kind for kind in column.get("type", ["any"]) if kind != "null")
+    kinds = sorted(kinds_of(column)) or ["any"]
     return "/".join([*kinds, *([column["format"]] if "format" in column else [])])
 
 

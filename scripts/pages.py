@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from scripts.examples import as_json, example_rows
-from scripts.tables import AREAS, again, cost, on, plain, streams_of, table
+from scripts.tables import AREAS, again, cost, kind_of, on, plain, streams_of, table
 from tap_bitbucket.client import BitbucketStream
 from tap_bitbucket.preflight import token_scope
 
@@ -74,6 +74,4 @@ def _stream(stream: type[BitbucketStream], described: Json) -> str:
 
 
 def _type(declared: Json) -> str:
-    kinds = declared.get("type", [])
-    kind = next((one for one in kinds if one != "null"), "any")
-    return str(declared.get("format", kind))
+    return str(declared.get("format", kind_of(declared, "any")))

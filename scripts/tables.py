@@ -27,10 +27,15 @@ from tap_bitbucket.streams.workspaces import Workspaces
 Json = dict[str, Any]
 
 
-def kind_of(setting: Json) -> str:
-    """Return the type of a setting, without null."""
-    kinds = setting.get("type", "string")
-    return next(kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null")
+def kinds_of(declared: Json) -> list[str]:
+    """Return the types of a setting or a column, without null."""
+    kinds = declared.get("type", [])
+    return [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
+
+
+def kind_of(declared: Json, untyped: str = "string") -> str:
+    """Return the first type of a setting or a column that is not null."""
+    return next(iter(kinds_of(declared)), untyped)
 
 
 def choices(setting: Json) -> list[str]:

@@ -32,7 +32,7 @@ _MANY = 2
 def example_rows() -> dict[str, Json]:
     """Return a row of each stream: of all that there are, the one with the fewest gaps."""
     found: dict[str, Json] = {}
-    for line in _output().splitlines():
+    for line in _output().removesuffix("\n").split("\n"):
         message = json.loads(line)
         if message["type"] == "RECORD":
             row, name = message["record"], message["stream"]

@@ -16,7 +16,7 @@ import pytest
 
 from tap_bitbucket.cli import main
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer
-from tests.support import Run, api_token_config, refusal, run_tap
+from tests.support import Run, api_token_config, lines_of, refusal, run_tap
 
 Cli = Callable[..., Run]
 
@@ -43,7 +43,7 @@ def cli(
         finally:
             logging.root.handlers[:], logging.root.level = loggers
         out, log = capfd.readouterr()
-        return Run(code, out.splitlines(), log)
+        return Run(code, lines_of(out), log)
 
     yield run
     for number, handler in handlers.items():

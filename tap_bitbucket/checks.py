@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,13 +11,11 @@ from urllib.parse import urlsplit
 from jsonschema import Draft7Validator
 
 from tap_bitbucket.settings import SETTINGS, SHARD
-from tap_bitbucket.showing import shown
+from tap_bitbucket.showing import half_character, shown
 from tap_bitbucket.state import moment
 
 _LARGEST = 2**31 - 1
 """What a number may be: of seconds that is 68 years, and no clock takes more of them."""
-
-_HALF = re.compile("[\ud800-\udfff]")
 
 _AGENT = re.compile(r"[!-~]([ -~]*[!-~])?")
 """What can be sent as a header."""
@@ -144,10 +141,9 @@ def _of_the_sdk(config: Mapping[str, Any]) -> Iterator[str]:
 def _no_text(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for what JSON can name and no file or address can hold: half a character."""
     for name, value in config.items():
-        text = json.dumps([name, value], ensure_ascii=False, default=str)
-        half = _HALF.search(text)
+        half = half_character([name, value])
         if half:
-            said = f"there is half a character in it ({half[0]!a}): take it out"
+            said = f"there is half a character in it ({half!a}): take it out"
             yield f"Setting {shown(name)}: {said}."
 
 

@@ -165,20 +165,17 @@ class CommandLine(Tap):
         config: _ConfigInput = kwargs.get("config") or _ConfigInput()
         calm(quiet=bool(kwargs.get("quiet")))
         try:
-            catalog = json_option(kwargs.get("catalog"), "catalog")
-            check_catalog(catalog)
-            tap = cls(
-                config=config.config,
-                state=json_option(kwargs.get("state"), "state"),
-                catalog=catalog,
-                parse_env_config=config.parse_env,
-            )
-            tap.settle(quiet=bool(kwargs.get("quiet")))
-            tap.sync_all()
-        except (Refusal, AuthenticationError, ConfigValidationError, ReadError) as error:
-            cls.refuse(str(error))
-        except (MapExpressionError, StreamMapConfigError) as error:
-            cls.refuse(f"The setting 'stream_maps' cannot be used: {error}")
+            with cls._explaining():
+                catalog = json_option(kwargs.get("catalog"), "catalog")
+                check_catalog(catalog)
+                tap = cls(
+                    config=config.config,
+                    state=json_option(kwargs.get("state"), "state"),
+                    catalog=catalog,
+                    parse_env_config=config.parse_env,
+                )
+                tap.settle(quiet=bool(kwargs.get("quiet")))
+                tap.sync_all()
         except RecursionError:
             cls.refuse("The config, the catalog or the state is nested too deep to be read.")
         except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_bitbucket.catalog_shape import problem_of
+from tap_bitbucket.showing import half_character
 
 
 def json_option(stream: Any, what: str) -> Any:
@@ -95,7 +96,7 @@ def _json_object(text: str, name: str, what: str) -> dict[str, Any]:
         message = f"The {what} file '{name}' is not JSON (see {place})."
         raise ConfigValidationError(message, errors=[message]) from None
     # Of settings it can be said which one has it.
-    if what != "config" and "\\ud" in text.lower() and not _is_text(value):
+    if what != "config" and "\\ud" in text.lower() and half_character(value):
         advice = "Make a new one with --discover" if what == "catalog" else "Give the last good one"
         message = f"The {what} file '{name}' has half a character in it. {advice}."
         raise ConfigValidationError(message, errors=[message])
@@ -103,12 +104,3 @@ def _json_object(text: str, name: str, what: str) -> dict[str, Any]:
         message = f"The {what} file '{name}' must hold a JSON object, not a {type(value).__name__}."
         raise ConfigValidationError(message, errors=[message])
     return value
-
-
-def _is_text(value: Any) -> bool:
-    """Whether a value can be written as text again."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
-        return False
-    return True

@@ -66,13 +66,13 @@ class Reconciliation:
         """
         if not self._knows_all or self._tap.places is not None:
             return
-        there = {repository.uuid for repository in self._tap.partitions.repositories}
         if "repositories" in self.unknown:
             return
+        there = {None, *(repository.uuid for repository in self._tap.partitions.repositories)}
         for bookmark in self._tap.state.get("bookmarks", {}).values():
             partitions = bookmark.get("partitions", [])
             partitions[:] = [
-                one for one in partitions if one["context"].get("repository_uuid") in {None, *there}
+                one for one in partitions if one["context"].get("repository_uuid") in there
             ]
 
     def _all_partitions_known(self, stream: BitbucketStream) -> bool:

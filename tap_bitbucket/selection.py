@@ -63,8 +63,8 @@ def _overruled(entry: CatalogEntry, stream: Stream) -> Iterator[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004
+    some = ", ".join(f"'{name}'" for name in names[:3])
+    return some if len(names) <= 3 else f"{some} and {len(names) - 3} more"  # noqa: PLR2004
 
 
 def deselected(schema: StreamSchema, mask: SelectionMask) -> list[Path]:

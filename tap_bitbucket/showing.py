@@ -1,7 +1,8 @@
-"""A value in a message: short, and without a secret that was put into the wrong place."""
+"""A value in a message: short, writable, and without a secret from the wrong place."""
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 
@@ -15,6 +16,8 @@ _TOKEN = re.compile(
 _SIGN_IN = re.compile(r"//[^/?#]*@")
 """A user and a password in an address."""
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 _LONGEST = 78
 
 
@@ -27,6 +30,16 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(_plain(value))
     return _plain(str(value) if isinstance(value, Decimal) else repr(value))
+
+
+def half_character(value: object) -> str | None:
+    """Return the first half of a surrogate pair in JSON, which no file or address can hold.
+
+    >>> half_character({"name": chr(0xD83D)}) == chr(0xD83D), half_character(["whole"])
+    (True, None)
+    """
+    found = _HALF.search(json.dumps(value, ensure_ascii=False, default=str))
+    return found[0] if found else None
 
 
 def _plain(text: str) -> str:

@@ -23,6 +23,16 @@ class Skip:
     status: int | None
 
 
+@dataclass(frozen=True)
+class Line:
+    """One stream: its rows so far, and its partitions that were read and skipped."""
+
+    stream: str
+    rows: int
+    read: int
+    skipped: int
+
+
 @dataclass
 class Summary:
     """Counts of a run.
@@ -51,13 +61,11 @@ class Summary:
         """Note a partition that was read to its end."""
         self.read[stream] += 1
 
-    def table(self, rows: Iterable[tuple[str, int]], totals: str) -> str:
+    def table(self, lines: Iterable[Line], totals: str) -> str:
         """Return the run as text."""
-        lines = [f"{'stream':<28}{'rows':>10}{'read':>8}{'skipped':>9}"]
-        skipped = Counter(skip.stream for skip in self.skips)
-        for stream, count in rows:
-            lines.append(f"{stream:<28}{count:>10}{self.read[stream]:>8}{skipped[stream]:>9}")
-        return "\n".join([*lines, totals, *self.reasons()])
+        head = f"{'stream':<28}{'rows':>10}{'read':>8}{'skipped':>9}"
+        body = [f"{one.stream:<28}{one.rows:>10}{one.read:>8}{one.skipped:>9}" for one in lines]
+        return "\n".join([head, *body, totals, *self.reasons()])
 
     def reasons(self) -> Iterator[str]:
         """Yield a sentence for each reason for which something was skipped."""

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tap_bitbucket.durations import duration
+from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.session import Session
+from tap_bitbucket.summary import Line, totals_of
 
 if TYPE_CHECKING:
     from tap_bitbucket.tap import TapBitbucket
 
 _SOON = 3
 """Repositories that must be done before the rest is guessed from them."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One stream: its rows so far, and its partitions that were read and skipped."""
-
-    stream: str
-    rows: int
-    read: int
-    skipped: int
 
 
 class Figures:
@@ -83,6 +75,15 @@ class Figures:
         return self._tap.__dict__.get("session")
 
     @property
+    def _budgets(self) -> Sequence[Budget]:
+        return () if self._session is None else self._session.identities.budgets
+
+    @property
+    def totals(self) -> str:
+        """Return what the run cost."""
+        return totals_of(self._session)
+
+    @property
     def requests(self) -> int:
         """Return the requests that were sent."""
         return 0 if self._session is None else self._session.identities.limits.sent
@@ -90,20 +91,17 @@ class Figures:
     @property
     def left(self) -> int | None:
         """Return what the rate limit has left, as far as Bitbucket told."""
-        budgets = [] if self._session is None else self._session.identities.budgets
-        told = [one.last.remaining for one in budgets if one.last.remaining is not None]
+        told = [one.last.remaining for one in self._budgets if one.last.remaining is not None]
         return sum(told) if told else None
 
     @property
     def pause(self) -> float:
         """Return the seconds until any identity may ask again."""
-        budgets = [] if self._session is None else self._session.identities.budgets
-        return min((one.pause for one in budgets), default=0.0)
+        return min((one.pause for one in self._budgets), default=0.0)
 
     @property
     def _per_hour(self) -> int:
-        budgets = [] if self._session is None else self._session.identities.budgets
-        return sum(one.last.per_hour for one in budgets)
+        return sum(one.last.per_hour for one in self._budgets)
 
     @property
     def hours_to_go(self) -> float | None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tap_bitbucket.progress.figures import Figures
-from tap_bitbucket.summary import totals_of
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
@@ -63,6 +62,5 @@ class Lines:
         """Show what the run did, in one table, and what limit ended it, if one did."""
         if cut is not None:
             self.tap.logger.info("Stopped: %s.", cut)
-        rows = [(line.stream, line.rows) for line in self.figures.lines]
-        totals = totals_of(self.tap.__dict__.get("session"))
-        self.tap.logger.info("%s", "Summary\n" + self.tap.summary.table(rows, totals))
+        table = self.tap.summary.table(self.figures.lines, self.figures.totals)
+        self.tap.logger.info("%s", "Summary\n" + table)

@@ -15,9 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tap_bitbucket.progress.figures import Line
 from tap_bitbucket.progress.lines import Lines
-from tap_bitbucket.summary import totals_of
+from tap_bitbucket.summary import Line
 
 if TYPE_CHECKING:
     from tap_bitbucket.client import BitbucketStream
@@ -68,7 +67,7 @@ class Terminal(Lines):
     def over(self, cut: str | None) -> None:
         """Print what the run did, in one table, and what limit ended it, if one did."""
         self._console.print(_table(self.figures.lines))
-        self._console.print(totals_of(self.tap.__dict__.get("session")), highlight=False)
+        self._console.print(self.figures.totals, highlight=False)
         for sentence in self.tap.summary.reasons():
             self._console.print(Text(sentence, style="yellow"))
         if cut is not None:

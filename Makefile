@@ -13,9 +13,11 @@ demo: | $(UV)
 sync: | $(UV)
 	@$(RUN) --extra demo meltano run tap-bitbucket target-postgres $(ARGS)
 
-# As many processes as there are processors, each with whole files. One file: ARGS="-n0 tests/test_cli.py"
+# Half of the time a test waits for a server: two processes for each processor, each with whole files.
+# One file: ARGS="-n0 tests/test_cli.py"
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 test: browser | $(UV)
-	$(RUN) --group test pytest -n auto --dist loadfile $(ARGS)
+	$(RUN) --group test pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # The example for Airflow with a scheduler, Redis and two workers, of which one is killed.
 test-airflow: | $(UV)

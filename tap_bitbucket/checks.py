@@ -46,9 +46,21 @@ def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[st
     known: Sequence[str] = list(schema["properties"])
     for name in config:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            yield f"There is no setting {shown(name)}; it is ignored.{hint}"
+            yield f"There is no setting {shown(name)}; it is ignored.{_hint(name, known)}"
+
+
+def unknown_streams(config: Mapping[str, Any], streams: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each stream of ``lookback`` that does not exist."""
+    known = sorted(streams)
+    for name in config.get("lookback") or {}:
+        if name not in {"*", *known}:
+            hint = _hint(name, known)
+            yield f"Setting 'lookback': there is no stream {shown(name)}; it is ignored.{hint}"
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def _sentence(error: Any) -> str:

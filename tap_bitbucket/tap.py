@@ -18,7 +18,7 @@ from tap_bitbucket import state as bookmarks
 from tap_bitbucket import streams as _streams
 from tap_bitbucket.access import session_for
 from tap_bitbucket.auth import Credential, credentials_from
-from tap_bitbucket.checks import problems, unknown
+from tap_bitbucket.checks import problems, unknown, unknown_streams
 from tap_bitbucket.client import REGISTRY, BitbucketStream
 from tap_bitbucket.command_line import FAILED, SKIPPED, CommandLine, Refusal
 from tap_bitbucket.directory import Directory
@@ -136,7 +136,9 @@ class TapBitbucket(CommandLine):
             streams: list[Any] = list(found.values())
             streams.sort(key=lambda stream: order[stream.entity])
             self._streams = {stream.name: stream for stream in streams}
-            for sentence in strangers(self.input_catalog, self._streams):
+            strange = strangers(self.input_catalog, self._streams)
+            known = {*REGISTRY, *self._streams}
+            for sentence in (*strange, *unknown_streams(self.config, known)):
                 self.logger.warning(sentence)
         return self._streams
 

@@ -227,6 +227,17 @@ def test_an_unknown_setting_is_a_warning(cli: Cli, server: BitbucketServer) -> N
     assert any("'zzz'" in line and "Did you mean" not in line for line in warnings)
 
 
+def test_a_lookback_for_no_stream_is_a_warning(cli: Cli, server: BitbucketServer) -> None:
+    """A misspelt stream is named, with the one that was probably meant; the others are not."""
+    lookback = {"*": 1, "commits": 1, "pull_request": 60}
+    run = cli("--config", write(api_token_config(server, lookback=lookback, max_requests=1)))
+    assert run.code == 0, run.log
+    warnings = [line for line in run.log.splitlines() if "no stream" in line]
+    assert len(warnings) == 1
+    assert "'pull_request'" in warnings[0]
+    assert "'pull_requests'" in warnings[0]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -58,20 +58,35 @@ class Witness:
         self._story = story
         self._streams = sorted(set(streams) - KEPT)
         self._there: dict[str, set[Key]] = {}
+        self._were_gone: dict[str, set[Key]] = {}
 
     def looks(self) -> None:
-        """Note what the target holds that Bitbucket has, before a sync."""
-        world, target = self._story.world, self._story.target
+        """Note what the target holds that Bitbucket has, before a sync.
+
+        Of runs that go on where others were cut, those before may have read the list while a row
+        was gone: it then comes again with the next round.
+        """
+        if "resume" not in (self._story.state or {}):
+            self._were_gone = {stream: set() for stream in self._streams}
+        self._note_what_is_gone()
+        target = self._story.target
         self._there = {
-            stream: target[stream].keys() & truth(world, stream).keys() for stream in self._streams
+            stream: target[stream].keys() - self._were_gone[stream] for stream in self._streams
         }
+
+    def _note_what_is_gone(self) -> None:
+        world, target = self._story.world, self._story.target
+        for stream in self._streams:
+            self._were_gone[stream] |= target[stream].keys() - truth(world, stream).keys()
 
     def misses(self) -> list[str]:
         """Return what the target lost in the sync, although Bitbucket had it all the time."""
         world, target = self._story.world, self._story.target
+        lost = {stream: there - target[stream].keys() for stream, there in self._there.items()}
+        self._note_what_is_gone()
         return [
             f"{stream} {key} vanished"
-            for stream, there in self._there.items()
-            for key in there - target[stream].keys()
+            for stream, keys in lost.items()
+            for key in keys
             if key in truth(world, stream)
         ]

@@ -12,6 +12,16 @@ def only(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
     return {"streams": [one for one in catalog["streams"] if one["tap_stream_id"] in streams]}
 
 
+def light(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the streams that are selected, each slim."""
+    return slim({**catalog, "streams": [one for one in catalog["streams"] if _is_read(one)]})
+
+
+def _is_read(stream: Mapping[str, Any]) -> bool:
+    own = [one["metadata"] for one in stream["metadata"] if not one["breadcrumb"]]
+    return any(map(_is_chosen, own))
+
+
 def slim(catalog: Mapping[str, Any]) -> dict[str, Any]:
     """Return a catalog without words and without what is inside of what is not selected.
 

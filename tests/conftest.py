@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 from collections.abc import Iterator
@@ -62,6 +63,13 @@ LONGEST = (
     "test_chain", "test_pipeline", "test_analysis", "test_commit", "auth/test_many_processes",
 )  # fmt: skip
 """The files that take longest."""
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector look less often, and not at the modules: else it takes a third of all."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,6 +26,7 @@ from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer
 from tap_bitbucket.http.errors import ReadError
 from tap_bitbucket.tap import Refusal, TapBitbucket
+from tests.catalogs import light
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -154,7 +155,10 @@ def run_here(
     state: Mapping[str, Any] | None = None,
     catalog: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Run a sync in this process: the command without its second of start-up."""
+    """Run a sync in this process: the command without its second of start-up.
+
+    To the tap it is the same whether a stream is not selected or not in the catalog.
+    """
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     code = 1
@@ -163,7 +167,7 @@ def run_here(
             tap = TapBitbucket(
                 config=dict(config),
                 state=json.loads(json.dumps(state)) if state is not None else None,
-                catalog=json.loads(json.dumps(catalog)) if catalog is not None else None,
+                catalog=light(catalog) if catalog is not None else None,
             )
             setattr(tap, "_PluginBase__initialized_at", next(_MOMENTS) * 1000)  # noqa: B010 - private
             try:

@@ -66,9 +66,7 @@ LONGEST = (
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector look less often, and not at the modules: else it takes a third of all."""
-    gc.collect()
-    gc.freeze()
+    """Let the collector look less often: else it takes a third of all time."""
     gc.set_threshold(50_000, 20, 50)
 
 

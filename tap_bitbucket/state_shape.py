@@ -76,7 +76,7 @@ _CUT: dict[str, Any] = {
 }
 """What runs that were cut leave in a partition."""
 
-_REQUIRED = {"walk": ("heads", "left"), "cut": ("ask", "until"), "before_cut": ("heads",)}
+_REQUIRED = {"walk": ("heads", "left"), "cut": ("ask", "until")}
 
 _CUT_MOMENTS = ("newest", "oldest", "since", "began", "as_of", "until", "updated_on")
 

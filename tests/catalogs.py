@@ -13,13 +13,22 @@ def only(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
 
 
 def light(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the streams that are selected, each slim."""
-    return slim({**catalog, "streams": [one for one in catalog["streams"] if _is_read(one)]})
+    """Return a catalog that is slim, and of what is not selected has little more than the name."""
+    streams = [one if _is_read(one) else _named(one) for one in catalog["streams"]]
+    return slim({**catalog, "streams": streams})
+
+
+def _own(stream: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in stream["metadata"] if not one["breadcrumb"]]
 
 
 def _is_read(stream: Mapping[str, Any]) -> bool:
-    own = [one["metadata"] for one in stream["metadata"] if not one["breadcrumb"]]
-    return any(map(_is_chosen, own))
+    return any(_is_chosen(one["metadata"]) for one in _own(stream))
+
+
+def _named(stream: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {}}
+    return {**stream, "schema": schema, "metadata": _own(stream)}
 
 
 def slim(catalog: Mapping[str, Any]) -> dict[str, Any]:

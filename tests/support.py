@@ -157,7 +157,7 @@ def run_here(
 ) -> Run:
     """Run a sync in this process: the command without its second of start-up.
 
-    To the tap it is the same whether a stream is not selected or not in the catalog.
+    What of the catalog is not selected, the tap does not look at.
     """
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

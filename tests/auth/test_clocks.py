@@ -204,7 +204,7 @@ def test_dies_early(runs: Runs, said: object) -> None:
     runs.consumer.server.faults.add(
         told(without if said == "missing" else lambda answer: answer | {"expires_in": said})
     )
-    runs.read(runs.begin(), 2.5 * LIFE)
+    runs.read(runs.begin(), 3.5 * LIFE)
     # `true` counts as no number, else it would be a second.
     assert 3 <= runs.refreshes <= lives(runs.spent, LIFE)
     runs.read(runs.begin(), LIFE)

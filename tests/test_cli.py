@@ -127,7 +127,8 @@ def test_the_connection_can_be_tried(cli: Cli, server: BitbucketServer) -> None:
 
 def test_later_config_files_win(cli: Cli, server: BitbucketServer) -> None:
     """Several --config are merged in their order."""
-    base = write(api_token_config(server, workspaces=["not-this-one"], max_requests=1))
+    settings: dict[str, Any] = {"workspaces": ["not-this-one"], "concurrency": 1}
+    base = write(api_token_config(server, **settings, max_requests=1))
     over = write({"workspaces": [EXAMPLE_WORKSPACE]}, "over.json")
     run = cli("--config", base, "--config", over)
     assert run.code == 0, run.log

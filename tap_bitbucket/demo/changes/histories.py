@@ -144,6 +144,7 @@ class Histories(Places):
         ends = it.heads()
         for pull_request in it.pull_requests.values():
             ends += [pull_request.source_hash, pull_request.destination_hash]
+            ends += [name for name in pull_request.commits if name in it.objects]
         kept = {commit.hash for commit in walk(it.objects, ends)}
         it.objects = {name: commit for name, commit in it.objects.items() if name in kept}
 

@@ -51,10 +51,10 @@ def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[st
 
 def unknown_streams(config: Mapping[str, Any], streams: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each stream of ``lookback`` that does not exist."""
-    known = sorted(streams)
+    known = {"*", *streams}
     for name in config.get("lookback") or {}:
-        if name not in {"*", *known}:
-            hint = _hint(name, known)
+        if name not in known:
+            hint = _hint(name, sorted(known))
             yield f"Setting 'lookback': there is no stream {shown(name)}; it is ignored.{hint}"
 
 

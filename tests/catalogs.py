@@ -12,10 +12,23 @@ def only(catalog: Mapping[str, Any], *streams: str) -> dict[str, Any]:
     return {"streams": [one for one in catalog["streams"] if one["tap_stream_id"] in streams]}
 
 
-def light(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a catalog that is slim, and of what is not selected has little more than the name."""
+def slim(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a catalog without words and without what is inside of what is not selected.
+
+    It means the same, and is read much faster. A stream that is not selected keeps its name.
+    """
     streams = [one if _is_read(one) else _named(one) for one in catalog["streams"]]
-    return slim({**catalog, "streams": streams})
+    made: dict[str, Any] = json.loads(json.dumps({**catalog, "streams": streams}))
+    for stream in made["streams"]:
+        metadata = stream["metadata"]
+        off = [tuple(one["breadcrumb"]) for one in metadata if not _is_chosen(one["metadata"])]
+        for breadcrumb in off:
+            _hollow(stream["schema"], breadcrumb)
+        stream["metadata"] = [
+            one for one in metadata if not any(_inside(one["breadcrumb"], place) for place in off)
+        ]
+        _hush(stream["schema"])
+    return made
 
 
 def _own(stream: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -29,24 +42,6 @@ def _is_read(stream: Mapping[str, Any]) -> bool:
 def _named(stream: Mapping[str, Any]) -> dict[str, Any]:
     schema = {"type": "object", "properties": {}}
     return {**stream, "schema": schema, "metadata": _own(stream)}
-
-
-def slim(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a catalog without words and without what is inside of what is not selected.
-
-    It means the same, and is read much faster.
-    """
-    made: dict[str, Any] = json.loads(json.dumps(catalog))
-    for stream in made["streams"]:
-        metadata = stream["metadata"]
-        off = [tuple(one["breadcrumb"]) for one in metadata if not _is_chosen(one["metadata"])]
-        for breadcrumb in off:
-            _hollow(stream["schema"], breadcrumb)
-        stream["metadata"] = [
-            one for one in metadata if not any(_inside(one["breadcrumb"], place) for place in off)
-        ]
-        _hush(stream["schema"])
-    return made
 
 
 def _is_chosen(metadata: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.demo import BitbucketServer, example_world
+from tap_bitbucket.demo.postgres import embedded_postgres
 from tap_bitbucket.tap import TapBitbucket
 from tests.support import run_tap
 
@@ -44,6 +45,13 @@ def folder() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as name:
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def postgres(folder: Path) -> Iterator[str]:
+    """Serve a PostgreSQL, one for all tests of a module: its URI."""
+    with embedded_postgres(folder / "postgres") as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")

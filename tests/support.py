@@ -26,7 +26,7 @@ from tap_bitbucket.auth import AuthenticationError
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer
 from tap_bitbucket.http.errors import ReadError
 from tap_bitbucket.tap import Refusal, TapBitbucket
-from tests.catalogs import light
+from tests.catalogs import slim
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -167,7 +167,7 @@ def run_here(
             tap = TapBitbucket(
                 config=dict(config),
                 state=json.loads(json.dumps(state)) if state is not None else None,
-                catalog=light(catalog) if catalog is not None else None,
+                catalog=slim(catalog) if catalog is not None else None,
             )
             setattr(tap, "_PluginBase__initialized_at", next(_MOMENTS) * 1000)  # noqa: B010 - private
             try:

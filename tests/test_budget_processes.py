@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 from tap_bitbucket.access import session_for
 from tap_bitbucket.auth import credentials_from
 from tap_bitbucket.demo import BitbucketServer, Fault, RateLimit, example_world
-from tap_bitbucket.demo.postgres import embedded_postgres
 from tap_bitbucket.demo.served import ServedRequest
 from tap_bitbucket.http.budget_file import BudgetFile
 from tap_bitbucket.http.budget_row import BudgetRow
@@ -92,16 +90,6 @@ def test_headers_keep_all_processes_from_the_wall(server: BitbucketServer, proce
     assert [one["answered"] for one in counted] == [requests] * processes
     assert len(refused(server)) <= processes
     assert any(one["waits"] and one["waited"] > 0.5 for one in counted)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A server of PostgreSQL."""
-    with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as folder,
-        embedded_postgres(Path(folder) / "postgres") as uri,
-    ):
-        yield uri
 
 
 @pytest.mark.parametrize("over", ["file", "database"])

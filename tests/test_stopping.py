@@ -28,6 +28,7 @@ from tests.support import (
     api_token_config,
     command,
     content,
+    lines_of,
     merge,
     refusal,
     run_here,
@@ -71,7 +72,7 @@ class Process:
         took = time.monotonic() - began
         text = self.out.read_bytes()
         assert not text or text.endswith(b"\n"), "the last line is not whole"
-        lines = text.decode().splitlines()
+        lines = lines_of(text.decode())
         return Run(code, lines, self.log.read_text(encoding="utf-8")), took
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, example_world
-from tests.support import Row, Run, api_token_config, run_here, select_all
+from tests.support import Row, Run, api_token_config, lines_of, run_here, select_all
 from tests.truth import KEYS, Key, truth
 
 JSONL, CSV = "target-jsonl==0.1.4", "meltanolabs-target-csv==0.5.0"
@@ -88,7 +88,7 @@ def load(command: Path, folder: Path, run: Run, **settings: Any) -> str:
 
 def states_end_with(output: str, run: Run) -> bool:
     """Whether the last state that a target handed on is the run's."""
-    return bool(json.loads(output.splitlines()[-1]) == run.state)
+    return bool(json.loads(lines_of(output)[-1]) == run.state)
 
 
 def rows_of(run: Run) -> dict[str, list[Row]]:
@@ -99,7 +99,7 @@ def rows_of(run: Run) -> dict[str, list[Row]]:
 def in_jsonl(folder: Path) -> dict[str, list[Row]]:
     """Return the rows in the files of target-jsonl."""
     return {
-        file.stem: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        file.stem: [json.loads(line) for line in lines_of(file.read_text(encoding="utf-8"))]
         for file in folder.glob("*.jsonl")
     }
 

@@ -220,15 +220,13 @@ class FromFeedPass(ChangedParentsPass):
         return [*left, *(one.key for one in asks)]
 
     def _samples(self, spare: int = 0) -> dict[str, int]:
-        """Return the parents that the feed is compared by, if that is still to be done.
+        """Return the parents that the feed is compared by, as long as nothing is known of it.
 
         First those that changed later than the feed tells: it may not show them as they are.
 
         Args:
             spare: How many more, since some may change until they are compared.
         """
-        if self._trust.whole is not None and not self._told.proves:
-            return {}
         found = {
             key: int(print_, 16)
             for key, print_ in self._cut.sample.items()

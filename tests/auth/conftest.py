@@ -6,7 +6,6 @@ import http.client
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 from tap_bitbucket.auth import Authenticator, authenticators_from
 from tap_bitbucket.demo import BitbucketServer, World
 from tap_bitbucket.demo.oauth import OAuth
-from tap_bitbucket.demo.postgres import embedded_postgres
 
 ROOT = Path(__file__).parents[2]
 TOKEN_REQUEST = r"^POST /site/oauth2/access_token"
@@ -191,16 +189,3 @@ def processes() -> Iterator[Processes]:
     host = Processes()
     yield host
     host.close()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A server of PostgreSQL.
-
-    Not in a folder of pytest's: PostgreSQL runs as somebody else when the tests run as root.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as folder,
-        embedded_postgres(Path(folder) / "postgres") as uri,
-    ):
-        yield uri

@@ -25,7 +25,7 @@ from tap_bitbucket.auth.token_database import shifted
 from tap_bitbucket.auth.tokens import StoredTokens
 from tap_bitbucket.demo import Fault
 from tests.auth.conftest import HOUR, ROOT, TOKEN_REQUEST, Consumer, Processes
-from tests.support import Run, refusal, select
+from tests.support import Run, lines_of, refusal, select
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and fork")
 
@@ -441,7 +441,7 @@ class Command:
         """Run to the end."""
         with self.start() as process:
             out, log = process.communicate(timeout=60)
-        return Run(process.returncode, out.splitlines(), log)
+        return Run(process.returncode, lines_of(out), log)
 
     def run_killed(self, match: str, wait: float) -> None:
         """Run until a request comes in, and be killed then, or so many seconds later.

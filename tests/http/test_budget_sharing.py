@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ import psycopg
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from tap_bitbucket.demo.postgres import embedded_postgres
 from tap_bitbucket.http.budget import Budget
 from tap_bitbucket.http.budget_file import BudgetFile
 from tap_bitbucket.http.budget_row import BudgetRow
@@ -370,19 +368,6 @@ def until(condition: Callable[[], object]) -> None:
 
 
 # -- a database ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A server of PostgreSQL.
-
-    Not in a folder of pytest's: PostgreSQL runs as somebody else when the tests run as root.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="tap-bitbucket-") as folder,
-        embedded_postgres(Path(folder) / "postgres") as uri,
-    ):
-        yield uri
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tap_bitbucket.cli import main
 from tap_bitbucket.demo import BitbucketServer, World
 from tap_bitbucket.demo.oauth import OAuth
 from tests.login.support import free_port, get, until
-from tests.support import PROJECT, Run
+from tests.support import PROJECT, Run, lines_of
 
 CLIENT_ID, CLIENT_SECRET = "acme-tap", "hush-hush-secret"
 SCOPES = ("account", "pullrequest", "repository")
@@ -131,7 +131,7 @@ class Person:
             finally:
                 logging.root.handlers[:], logging.root.level = loggers
         out, log = self.capfd.readouterr()
-        run = Run(code if isinstance(code, int) else int(code is not None), out.splitlines(), log)
+        run = Run(code if isinstance(code, int) else int(code is not None), lines_of(out), log)
         if not shows:
             self.heard(out, log)
         return run
@@ -213,7 +213,7 @@ class Process:
         out, log = self._process.communicate(pasted, timeout=60)
         if not shows:
             self.person.heard(out, log)
-        return Run(self._process.returncode, out.splitlines(), log)
+        return Run(self._process.returncode, lines_of(out), log)
 
     def kill(self) -> None:
         """End it in any case."""

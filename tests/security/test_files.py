@@ -25,7 +25,7 @@ from tap_bitbucket.http.sharing import _place
 from tap_bitbucket.login import parcel
 from tests.catalogs import only
 from tests.security.conftest import STREAMS, Bitbucket
-from tests.support import PROJECT, Run, command, run_here
+from tests.support import PROJECT, Run, command, lines_of, run_here
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
 
@@ -57,7 +57,7 @@ def run(line: list[str], home: Path, **environment: str) -> Run:
         timeout=60,
         check=False,
     )
-    return Run(ended.returncode, ended.stdout.splitlines(), ended.stderr)
+    return Run(ended.returncode, lines_of(ended.stdout), ended.stderr)
 
 
 def modes(folder: Path, given: set[Path]) -> dict[str, str]:

@@ -97,6 +97,17 @@ def test_no_merge_date(world: World, api: Client) -> None:
     assert row["closed_by"]["display_name"] == "Ann"
 
 
+def test_commits_after_a_rewrite(world: World, api: Client) -> None:
+    """A merged pull request lists the commit of its merge, even where the branch lost it."""
+    (one,), ann = _open(world)
+    merged = world.merge(one, ann)
+    listed = [row["hash"] for row in api.get(f"{PULLS}/1/commits").values]
+    assert listed[0] == merged
+    world.force_push("acme/rocket", "main", back=1)
+    assert merged not in [row["hash"] for row in api.get(f"{ROCKET}/commits").values]
+    assert [row["hash"] for row in api.get(f"{PULLS}/1/commits").values] == listed
+
+
 def test_pending_comments(world: World, api: Client, server: BitbucketServer) -> None:
     """A pending comment is shown to its author only, and not counted."""
     (one,), ann = _open(world)

@@ -143,8 +143,9 @@ class Histories(Places):
         it = self.repository(repo)
         ends = it.heads()
         for pull_request in it.pull_requests.values():
-            ends += [pull_request.source_hash, pull_request.destination_hash]
-            ends += [name for name in pull_request.commits if name in it.objects]
+            # Its list holds the commit of its merge, which no branch needs after a force-push.
+            own = (pull_request.source_hash, pull_request.destination_hash)
+            ends += [*pull_request.commits, *own]
         kept = {commit.hash for commit in walk(it.objects, ends)}
         it.objects = {name: commit for name, commit in it.objects.items() if name in kept}
 

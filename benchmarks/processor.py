@@ -145,7 +145,7 @@ def main() -> int:
     found = (
         measure(rows=3000, plain_rows=1000, rounds=1)
         if small
-        else measure(rows=18000, plain_rows=3000, rounds=2)
+        else measure(rows=9000, plain_rows=3000, rounds=2)
     )
     heads = ("µs of processor time per record", *LISTS)
     show(

@@ -80,33 +80,33 @@ CHILDREN = (
 SHAPES = (
     Shape(
         "many small repositories",
-        {"repositories": 150, "pull_requests": 300, "comments": 300, "pipelines": 150},
+        {"repositories": 120, "pull_requests": 240, "comments": 240, "pipelines": 120},
     ),
     Shape(
         "one giant repository",
         {
             "repositories": 1,
-            "pull_requests": 600,
-            "comments": 1500,
-            "pipelines": 900,
-            "commits": 2000,
+            "pull_requests": 480,
+            "comments": 1200,
+            "pipelines": 720,
+            "commits": 1600,
         },
     ),
     Shape(
         "one repository, all streams",
         {
             "repositories": 1,
-            "pull_requests": 50,
-            "comments": 100,
-            "pipelines": 50,
-            "commits": 100,
-            "tasks": 30,
+            "pull_requests": 40,
+            "comments": 80,
+            "pipelines": 40,
+            "commits": 80,
+            "tasks": 24,
         },
         ("*",),
     ),
     Shape(
         "below pull requests",
-        {"repositories": 1, "pull_requests": 300, "comments": 600, "tasks": 150},
+        {"repositories": 1, "pull_requests": 240, "comments": 480, "tasks": 120},
         CHILDREN,
     ),
 )
@@ -244,12 +244,12 @@ def measure(shape: Shape, place: Path) -> Found:
 def main(arguments: list[str] | None = None) -> int:
     """Print a table; return 1 if a shape took too long."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--small", action="store_true", help="with a sixth of the rows")
+    parser.add_argument("--small", action="store_true", help="with a fifth of the rows")
     parser.add_argument("--only", type=int, help="the number of a shape, from 0")
     chosen = parser.parse_args(arguments)
     shapes = SHAPES if chosen.only is None else SHAPES[chosen.only : chosen.only + 1]
     with folder() as place:
-        found = [measure(one.divided(6) if chosen.small else one, place) for one in shapes]
+        found = [measure(one.divided(5) if chosen.small else one, place) for one in shapes]
     print(f"Wall time at {LATENCY * 1000:.0f} ms a request and concurrency {CONCURRENCY}")  # noqa: T201
     heads = ("", "requests", "chain", "least", "took", "ratio", "no latency", "processor", "server")
     rows = [

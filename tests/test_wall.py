@@ -70,7 +70,7 @@ def _asked(server: BitbucketServer) -> list[Asked]:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: re.sub(r"\W+", "-", shape.name))
 def test_as_many_requests_are_under_way_as_may_be(shape: Shape, catalog: dict[str, Any]) -> None:
     """The run takes little longer than its requests divided by eight, or than its longest list."""
-    small = shape.divided(6)
+    small = shape.divided(5)
     with BitbucketServer(make(**small.world)) as server:
         rounds = _Rounds(server.world, server.settings, 8)
         server.application = rounds

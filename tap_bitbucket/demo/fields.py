@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tap_bitbucket.demo import errors
@@ -10,6 +10,8 @@ from tap_bitbucket.demo.errors import Json
 
 Hidden = Mapping[str, Callable[[Any], Any]]
 Path = tuple[str, ...]
+Tree = dict[str, "Tree"]
+"""Paths by their first names; below the last name of one there is nothing."""
 
 
 class Fields:
@@ -19,7 +21,7 @@ class Fields:
         """Split the comma list into what to keep, to add and to drop."""
         names = [name for name in (text or "").split(",") if name]
         self.add = [_path(name[1:]) for name in names if name.startswith("+")]
-        self.drop = [_path(name[1:]) for name in names if name.startswith("-")]
+        self.drop = _tree(_path(name[1:]) for name in names if name.startswith("-"))
         self.keep = [_path(name) for name in names if name[0] not in "+-"]
 
     def reveals(self, hidden: Path) -> bool:
@@ -43,8 +45,8 @@ class Fields:
         answer: Any = body
         if self.keep:
             answer = _only(body, [*self.keep, *self.add])
-        for path in self.drop:
-            answer = _without(answer, path)
+        if self.drop:
+            answer = _without(answer, self.drop)
         return answer if isinstance(answer, dict) else {}
 
 
@@ -89,18 +91,29 @@ def _only(value: Any, paths: list[Path]) -> Any:
     return kept
 
 
-def _without(value: Any, path: Path) -> Any:
+def _tree(paths: Iterable[Path]) -> Tree:
+    tree: Tree = {}
+    for path in sorted(paths, key=len, reverse=True):
+        *above, last = path
+        inner = tree
+        for name in above:
+            inner = inner.setdefault(name, {})
+        inner[last] = {}
+    return tree
+
+
+def _without(value: Any, tree: Tree) -> Any:
     if isinstance(value, list):
-        return [_without(one, path) for one in value]
+        return [_without(one, tree) for one in value]
     if not isinstance(value, dict):
         return value
-    head, rest = path[0], path[1:]
-    kept = {}
-    for name, inner in value.items():
-        if head not in ("*", name):
-            kept[name] = inner
-        elif rest:
-            kept[name] = _without(inner, rest)
+    kept = dict(value)
+    for head, below in tree.items():
+        for name in value if head == "*" else (head,):
+            if not below:
+                kept.pop(name, None)
+            elif name in kept:
+                kept[name] = _without(kept[name], below)
     return kept
 
 

@@ -27,6 +27,11 @@ def test_exclusion(read: Client) -> None:
     assert "links" not in row
     assert "links" not in row["author"]
     assert "links" in row["source"]["commit"]
+    both = "-values.author.links,-values.author,-values.source.branch,-values.source.branch.name"
+    row = read.get(PULLS, q="id=1", fields=both).values[0]
+    assert "author" not in row
+    assert "branch" not in row["source"]
+    assert {"links", "title", "destination"} <= set(row)
 
 
 def test_addition(read: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from tap_bitbucket.demo import errors
@@ -21,7 +22,23 @@ COMMENTS = table(
 TASKS = table("id", "created_on", "updated_on", "state", creator__uuid="creator.uuid")
 
 
-class _Shown(list[Activity]):
+class _Newest(Sequence[Activity]):
+    """The first entries of a list, newest first, without a copy of them: there may be many."""
+
+    def __init__(self, entries: list[Activity], count: int) -> None:
+        self._entries, self._count = entries, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, key: Any) -> Any:
+        places = range(self._count)[::-1][key]
+        if isinstance(places, int):
+            return self._entries[places]
+        return [self._entries[place] for place in places]
+
+
+class _Shown(_Newest):
     """Entries whose pages leave out those that were hidden since, and do not move up for them."""
 
     def __getitem__(self, key: Any) -> Any:
@@ -49,9 +66,8 @@ def _feed(call: Call, entries: list[Activity]) -> Listing:
         row = call.shapes.activity(entry, first=first)
         return {spelling if name == "changes_requested" else name: row[name] for name in row}
 
-    shown = entries[: pins[token]][::-1]
-    hides = call.settings.feed_deleted == "hidden"
-    return Listing(_Shown(shown) if hides else shown, render, token=token)
+    shown = _Shown if call.settings.feed_deleted == "hidden" else _Newest
+    return Listing(shown(entries, pins[token]), render, token=token)
 
 
 @route(f"{R}/pullrequests/activity", PULL_REQUEST, paging=ACTIVITY, params=IGNORED)

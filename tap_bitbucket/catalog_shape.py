@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.showing import shown
 
 _ENTRY = TypedDict(
@@ -24,11 +25,13 @@ _ENTRY = TypedDict(
 )
 
 
+@decodable
 class _Metadata(msgspec.Struct):
     breadcrumb: list[str]
     metadata: _ENTRY
 
 
+@decodable
 class _Stream(msgspec.Struct):
     tap_stream_id: str
     schema: dict[str, Any]

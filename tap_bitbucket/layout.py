@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed
 from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.incremental.passes import raw_rows
@@ -65,6 +66,7 @@ class Place:
 NOWHERE = Place("", "", "what belongs to no workspace", "bitbucket")
 
 
+@decodable
 class _Named(msgspec.Struct):
     """What a list of projects or repositories says about names."""
 

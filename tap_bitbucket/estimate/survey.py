@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_bitbucket.client import BitbucketStream
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Repository
 from tap_bitbucket.estimate.cost import looks
 from tap_bitbucket.estimate.here import Spot
@@ -25,6 +26,7 @@ WORKSPACES = 10
 _BRIEF = ("uuid", "full_name", "slug", "updated_on", "created_on", "mainbranch", "project.key")
 
 
+@decodable
 class _Dated(msgspec.Struct):
     uuid: str
     created_on: str | None = None

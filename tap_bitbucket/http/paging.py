@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.http.errors import SkipPartition, Transient
 from tap_bitbucket.http.request import Request
 
@@ -41,6 +42,7 @@ class Paging(enum.Enum):
     LOOSE = "nobody knows: an object, several in values, or a list without anything around it"
 
 
+@decodable
 class _Envelope(msgspec.Struct):
     values: list[msgspec.Raw]
     next: Any = None

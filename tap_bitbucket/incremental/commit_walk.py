@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.errors import unknown_hashes
 from tap_bitbucket.http.paging import Page
@@ -52,10 +53,12 @@ _PAST = 300
 """Commits older than a date in a row that are past it: some may be a branch of long ago."""
 
 
+@decodable
 class _Ref(msgspec.Struct):
     hash: str
 
 
+@decodable
 class Commit(msgspec.Struct):
     """What a walk looks at."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.http.errors import SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import (
@@ -77,10 +78,12 @@ class UpdatedSince(Strategy):
         return f'({condition} OR state="{self.silent}")' if self.silent else condition
 
 
+@decodable
 class _Cursor(msgspec.Struct):
     state: str | None = None
 
 
+@decodable
 class _Numbered(msgspec.Struct):
     id: int | None = None
 

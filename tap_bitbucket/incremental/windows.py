@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.incremental.passes import Context, raw_rows
 from tap_bitbucket.state import State, at_or_after
@@ -30,6 +31,7 @@ _PROBE = 10
 """Numbers that are looked at for the date of a number."""
 
 
+@decodable
 class _Made(msgspec.Struct):
     id: int
     created_on: str = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.incremental import ChangedParents, NewestFirst
@@ -13,10 +14,12 @@ from tap_bitbucket.incremental.passes import Row, raw_rows
 from tap_bitbucket.scopes import PipelinesServiceStream
 
 
+@decodable
 class _State(msgspec.Struct):
     name: str | None = None
 
 
+@decodable
 class _Pipeline(msgspec.Struct):
     uuid: str
     created_on: str = ""

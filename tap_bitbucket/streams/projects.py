@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed
 from tap_bitbucket.http.paging import Page, Paging
 from tap_bitbucket.incremental import FullTable, UpdatedSince
@@ -12,6 +13,7 @@ from tap_bitbucket.relations import GONE
 from tap_bitbucket.scopes import ProjectStream, WorkspaceStream
 
 
+@decodable
 class _Project(msgspec.Struct):
     uuid: str
     key: str

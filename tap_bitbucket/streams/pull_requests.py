@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Parent
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.reader import Listing
@@ -20,6 +21,7 @@ from tap_bitbucket.scopes import PullRequestStream, RepositoryStream
 _STATES = ("OPEN", "MERGED", "DECLINED", "SUPERSEDED")
 
 
+@decodable
 class _PullRequest(msgspec.Struct):
     id: int
     created_on: str = ""

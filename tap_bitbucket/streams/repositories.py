@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Repository
 from tap_bitbucket.http.errors import Fatal, SkipPartition
 from tap_bitbucket.http.paging import Page
@@ -24,10 +25,12 @@ from tap_bitbucket.showing import shown
 from tap_bitbucket.streams.workspaces import unknown_workspace
 
 
+@decodable
 class _Project(msgspec.Struct):
     key: str | None = None
 
 
+@decodable
 class _Repository(msgspec.Struct):
     uuid: str
     full_name: str
@@ -135,10 +138,12 @@ def stable_hash(uuid: str) -> int:
     return int.from_bytes(hashlib.blake2b(uuid.encode(), digest_size=8).digest(), "big")
 
 
+@decodable
 class _Target(msgspec.Struct):
     hash: str
 
 
+@decodable
 class Ref(msgspec.Struct):
     """A branch or a tag, and where it points to."""
 

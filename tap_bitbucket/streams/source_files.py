@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.http.errors import TOO_LONG, SkipPartition
 from tap_bitbucket.http.paging import Page
 from tap_bitbucket.http.reader import Listing
@@ -22,6 +23,7 @@ from tap_bitbucket.streams.repositories import Ref, Refs, refs
 _BRANCHES = "/repositories/{workspace}/{repository}/refs/branches"
 
 
+@decodable
 class _Entry(msgspec.Struct):
     path: str
     type: str = ""

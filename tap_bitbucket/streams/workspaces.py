@@ -8,6 +8,7 @@ import msgspec
 
 from tap_bitbucket.agreement import settle
 from tap_bitbucket.client import BitbucketStream
+from tap_bitbucket.decodable import decodable
 from tap_bitbucket.directory import Feed, Workspace
 from tap_bitbucket.http.errors import Fatal, SkipPartition
 from tap_bitbucket.http.identities import Asker, Identity
@@ -22,10 +23,12 @@ from tap_bitbucket.scopes import GlobalStream, WorkspaceStream
 _GLOB = frozenset("*?[")
 
 
+@decodable
 class _Slug(msgspec.Struct):
     slug: str
 
 
+@decodable
 class _Access(msgspec.Struct):
     workspace: _Slug
 
@@ -207,6 +210,7 @@ def unknown_workspace(name: str) -> Fatal:
     )
 
 
+@decodable
 class _Member(msgspec.Struct):
     user: msgspec.Raw
 

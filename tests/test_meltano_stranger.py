@@ -18,7 +18,6 @@ import yaml
 from tap_bitbucket.client import REGISTRY
 from tap_bitbucket.demo import EXAMPLE_WORKSPACE, BitbucketServer, World, example_world
 from tap_bitbucket.demo.model import Repository, User
-from tap_bitbucket.demo.postgres import embedded_postgres
 from tests.loading import meltano_settings
 from tests.support import PROJECT
 
@@ -118,12 +117,11 @@ class Stranger:
 
 
 @pytest.fixture(scope="module")
-def stranger(folder: Path) -> Iterator[Stranger]:
+def stranger(folder: Path, postgres: str) -> Iterator[Stranger]:
     """Give somebody who has set up a project, as README says, and run it once."""
     with (
         BitbucketServer(example_world()) as server,
-        embedded_postgres(folder / "postgres") as uri,
-        psycopg.connect(uri, autocommit=True) as database,
+        psycopg.connect(postgres, autocommit=True) as database,
     ):
         made = Stranger(folder, server, database)
         made.types("meltano init project")
@@ -132,7 +130,7 @@ def stranger(folder: Path) -> Iterator[Stranger]:
         target = PROJECT / "examples" / "meltano" / "target-postgres.yml"
         made.types(f"meltano add tap-bitbucket --from-ref {definition}")
         made.types(f"meltano add target-postgres --from-ref {target}")
-        settings = meltano_settings(server, uri)
+        settings = meltano_settings(server, postgres)
         lines = [f"{name}='{text}'\n" for name, text in settings.items()]
         (made.project / ".env").write_text("".join(lines), encoding="utf-8")
         made.types("meltano run tap-bitbucket target-postgres")
